@@ -1,0 +1,150 @@
+// swift-tools-version: 6.2
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// What every Swift target of ours is compiled with.
+let strict: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Plugins and tools are dropped into hosts with any libc, or none: they are fully static. The Swift
+/// libraries follow with `--static-swift-stdlib` on the command line (see scripts/build). Debug builds stay dynamic:
+/// without that flag FoundationEssentials, which comes with cnitool's argument parser, does not link statically.
+let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
+
+/// A CNI plugin: an importable library with the logic, and an executable whose main is one statement.
+/// The executable is named as CNI configuration names the plugin.
+struct PluginProduct {
+    let name: String
+    let module: String
+    let dependencies: [Target.Dependency]
+
+    var library: Target {
+        .target(
+            name: module, dependencies: dependencies, path: "Sources/Plugins/\(name)/\(module)", swiftSettings: strict)
+    }
+    var executable: Target {
+        .executableTarget(
+            name: "\(module)Executable",
+            dependencies: [.target(name: module), "CNIPlugin"],
+            path: "Sources/Plugins/\(name)",
+            sources: ["main.swift"],
+            swiftSettings: strict,
+            linkerSettings: fullyStatic
+        )
+    }
+    var product: Product { .executable(name: name, targets: ["\(module)Executable"]) }
+}
+
+let plugins: [PluginProduct] = [
+    PluginProduct(
+        name: "bridge",
+        module: "BridgePlugin",
+        dependencies: [
+            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
+        name: "host-local",
+        module: "HostLocalPlugin",
+        dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]
+    ),
+    PluginProduct(
+        name: "loopback",
+        module: "LoopbackPlugin",
+        dependencies: ["CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "LinuxSystem", "Netlink", "RouteNetlink"]
+    ),
+]
+
+/// A target of ours: strict settings, its folder below Sources.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// Tests of one module.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "swift-cni",
+    products: plugins.map(\.product) + [
+        .executable(name: "cnitool", targets: ["cnitool"]),
+        .executable(name: "plugin-cases", targets: ["plugin-cases"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    ],
+    targets: [
+        // C
+        .systemLibrary(
+            name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+        .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+        .target(name: "CLinux"),
+
+        // System
+        library("LinuxSystem", ["CLinux"]),
+        library("IPAddresses", []),
+        library("JSON", ["CJansson"]),
+
+        // Kernel
+        library("Netlink", ["CNetlink", "LinuxSystem"]),
+        library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+
+        // CNI
+        library("CNI", ["IPAddresses", "JSON"]),
+        library("CNIExecution", ["CNI", "JSON", "LinuxSystem"]),
+        library("CNIPlugin", ["CNI", "CNIExecution", "JSON", "LinuxSystem"]),
+        library("CNIRuntime", ["CNI", "CNIExecution", "JSON", "LinuxSystem"]),
+        library("HostLocalStore", ["CNI", "IPAddresses", "LinuxSystem"]),
+        library(
+            "ContainerNetwork",
+            ["CNI", "CNIExecution", "CNIPlugin", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink"]),
+
+        // Tools
+        .executableTarget(
+            name: "cnitool",
+            dependencies: [
+                "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/cnitool", swiftSettings: strict, linkerSettings: fullyStatic),
+
+        // Tests
+        .systemLibrary(
+            name: "CMnl", path: "Tests/Support/CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+        .target(
+            name: "LinuxTesting", dependencies: ["JSON", "LinuxSystem"], path: "Tests/Support/LinuxTesting",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "plugin-cases", dependencies: ["IPAddresses", "JSON", "LinuxSystem"],
+            path: "Tests/Support/plugin-cases", swiftSettings: strict, linkerSettings: fullyStatic),
+        .executableTarget(
+            name: "scripted-plugin", dependencies: ["JSON", "LinuxSystem"], path: "Tests/Support/scripted-plugin",
+            swiftSettings: strict, linkerSettings: fullyStatic),
+        tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
+        tests("IPAddressesTests", ["IPAddresses"]),
+        tests("JSONTests", ["JSON"]),
+        tests("CNITests", ["CNI", "IPAddresses", "JSON"]),
+        tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),
+        tests(
+            "RouteNetlinkTests",
+            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+        tests(
+            "NetlinkWitnessTests",
+            ["CMnl", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+        tests("CNIPluginTests", ["CNI", "CNIExecution", "CNIPlugin", "JSON", "LinuxSystem", "LinuxTesting"]),
+        tests("CNIRuntimeTests", ["CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting"]),
+        tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
+        tests(
+            "ContainerNetworkTests",
+            ["CNI", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+    ] + plugins.flatMap { [$0.library, $0.executable] }
+)

@@ -1,0 +1,127 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+
+/// Whole files: read, replaced, removed, never left half-written.
+public enum File {
+    /// The most that is read of a file unless told otherwise, in bytes.
+    public static let defaultLimit = 16 << 20
+
+    /// The contents of a file.
+    public static func contents(of path: String, limit: Int = defaultLimit) throws(SystemCallError) -> [UInt8] {
+        try OwnedFileDescriptor.open(path, .read).readToEnd(limit: limit, subject: path)
+    }
+
+    /// The contents of a file, or nil when there is none.
+    public static func contentsIfPresent(
+        of path: String, limit: Int = defaultLimit
+    ) throws(SystemCallError) -> [UInt8]? {
+        do { return try contents(of: path, limit: limit) } catch {
+            if error.number == .noSuchFile { return nil }
+            throw error
+        }
+    }
+
+    /// What a file must outlive.
+    public enum Durability: Sendable {
+        /// The process: no reader ever sees a partial file, but a power cut may lose it.
+        case process
+        /// A power cut: the file and its name are flushed to the disk.
+        case powerCut
+    }
+
+    /// Replaces a file, or makes it, in one step: a reader sees the old contents or the new, never a part.
+    public static func replace(
+        _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, durability: Durability = .process
+    ) throws(SystemCallError) {
+        let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
+        do { try requireSuccess("rename", on: path) { Glibc.rename(temporary, path) } } catch {
+            unlink(temporary)
+            throw error
+        }
+        if durability == .powerCut { try Directory.flush(Path.parent(of: path)) }
+    }
+
+    /// Makes a file that must not exist yet, complete from its first moment.
+    ///
+    /// - Throws: `EEXIST` when the name is taken.
+    public static func create(
+        _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, durability: Durability = .process
+    ) throws(SystemCallError) {
+        let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
+        do { try requireSuccess(shim: "renameat2", on: path, clinux_rename_exclusively(temporary, path)) } catch {
+            unlink(temporary)
+            throw error
+        }
+        if durability == .powerCut { try Directory.flush(Path.parent(of: path)) }
+    }
+
+    /// Removes a name.
+    ///
+    /// - Returns: Whether it was there.
+    @discardableResult
+    public static func remove(_ path: String) throws(SystemCallError) -> Bool {
+        do { try requireSuccess("unlink", on: path) { unlink(path) } } catch {
+            if error.number == .noSuchFile { return false }
+            throw error
+        }
+        return true
+    }
+
+    /// Moves a file to another name in the same file system, replacing what is there.
+    public static func rename(_ path: String, to target: String) throws(SystemCallError) {
+        try requireSuccess("rename", on: path) { Glibc.rename(path, target) }
+    }
+
+    /// Whether a path names a regular file, following symbolic links.
+    public static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// A temporary's name starts with a dot and holds the process: readers of the directory skip it,
+    /// two writers never share it, and a leftover of a killed writer can be told.
+    private static func writeTemporary(
+        beside path: String, _ contents: [UInt8], mode: UInt32, durability: Durability
+    ) throws(SystemCallError) -> String {
+        let temporary = "\(Path.parent(of: path))/.\(Path.lastComponent(of: path)).\(getpid()).tmp"
+        // A killed process may have had our id.
+        unlink(temporary)
+        let file = try OwnedFileDescriptor.open(temporary, .writeNew(mode: mode))
+        do {
+            try file.writeAll(contents, subject: temporary)
+            if durability == .powerCut {
+                let descriptor = file.rawValue
+                try requireSuccess("fsync", on: temporary) { fsync(descriptor) }
+            }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        return temporary
+    }
+}
+
+/// Paths as text, split at slashes.
+public enum Path {
+    /// All but the last component; "." for a bare name.
+    public static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// What follows the last slash.
+    public static func lastComponent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+        return String(path[path.utf8.index(after: slash)...])
+    }
+
+    /// The path as seen from the root, without resolving links.
+    public static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return "\(String(cString: current))/\(path)"
+    }
+}

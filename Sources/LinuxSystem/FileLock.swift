@@ -1,0 +1,42 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+
+/// An exclusive `flock(2)` on a file, held until the value ends or the process dies.
+public struct FileLock: ~Copyable {
+    private let descriptor: OwnedFileDescriptor
+
+    /// Waits for the lock on a file, making the file when it is missing.
+    ///
+    /// - Throws: `EINTR` when a termination signal arrived while waiting (see ``TerminationSignals``).
+    public static func acquire(_ path: String, mode: UInt32 = 0o600) throws(SystemCallError) -> FileLock {
+        let descriptor = try OwnedFileDescriptor.open(path, .readCreating(mode: mode))
+        if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(descriptor: descriptor) }
+        // Contended: only now is a signal worth letting through.
+        TerminationSignals.admit()
+        defer { TerminationSignals.hold() }
+        while flock(descriptor.rawValue, LOCK_EX) != 0 {
+            let number = ErrorNumber.current
+            if number != .interrupted || TerminationSignals.received != nil {
+                throw SystemCallError("flock", on: path, number)
+            }
+        }
+        return FileLock(descriptor: descriptor)
+    }
+}
+
+/// SIGTERM, SIGINT and SIGHUP, turned from sudden death into a question a recipe asks between steps.
+public enum TerminationSignals {
+    /// From here on the three signals are noted instead of ending the process; SIGPIPE is ignored.
+    public static func note() { clinux_note_termination_signals() }
+
+    /// The number of the signal that arrived, if one did.
+    public static var received: Int32? {
+        let number = clinux_noted_termination_signal()
+        return number == 0 ? nil : number
+    }
+
+    static func admit() { clinux_admit_termination_signals(1) }
+    static func hold() { clinux_admit_termination_signals(0) }
+}

@@ -1,0 +1,4 @@
+#pragma once
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
