@@ -28,7 +28,11 @@ struct PluginProduct {
 
     var library: Target {
         .target(
-            name: module, dependencies: dependencies, path: "Sources/Plugins/\(name)/\(module)", swiftSettings: strict)
+            name: module,
+            dependencies: dependencies,
+            path: "Sources/Plugins/\(name)/\(module)",
+            swiftSettings: strict
+        )
     }
     var executable: Target {
         .executableTarget(
@@ -85,7 +89,10 @@ let package = Package(
     targets: [
         // C
         .systemLibrary(
-            name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+            name: "CNetlink",
+            pkgConfig: "libnl-route-3.0",
+            providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]
+        ),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .target(name: "CLinux"),
 
@@ -106,7 +113,8 @@ let package = Package(
         library("HostLocalStore", ["CNI", "IPAddresses", "LinuxSystem"]),
         library(
             "ContainerNetwork",
-            ["CNI", "CNIExecution", "CNIPlugin", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink"]),
+            ["CNI", "CNIExecution", "CNIPlugin", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink"]
+        ),
 
         // Tools
         .executableTarget(
@@ -115,20 +123,38 @@ let package = Package(
                 "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Sources/Tools/cnitool", swiftSettings: strict, linkerSettings: fullyStatic),
+            path: "Sources/Tools/cnitool",
+            swiftSettings: strict,
+            linkerSettings: fullyStatic
+        ),
 
         // Tests
         .systemLibrary(
-            name: "CMnl", path: "Tests/Support/CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+            name: "CMnl",
+            path: "Tests/Support/CMnl",
+            pkgConfig: "libmnl",
+            providers: [.apt(["libmnl-dev"])]
+        ),
         .target(
-            name: "LinuxTesting", dependencies: ["JSON", "LinuxSystem"], path: "Tests/Support/LinuxTesting",
-            swiftSettings: strict),
+            name: "LinuxTesting",
+            dependencies: ["JSON", "LinuxSystem"],
+            path: "Tests/Support/LinuxTesting",
+            swiftSettings: strict
+        ),
         .executableTarget(
-            name: "plugin-cases", dependencies: ["IPAddresses", "JSON", "LinuxSystem"],
-            path: "Tests/Support/plugin-cases", swiftSettings: strict, linkerSettings: fullyStatic),
+            name: "plugin-cases",
+            dependencies: ["IPAddresses", "JSON", "LinuxSystem"],
+            path: "Tests/Support/plugin-cases",
+            swiftSettings: strict,
+            linkerSettings: fullyStatic
+        ),
         .executableTarget(
-            name: "scripted-plugin", dependencies: ["JSON", "LinuxSystem"], path: "Tests/Support/scripted-plugin",
-            swiftSettings: strict, linkerSettings: fullyStatic),
+            name: "scripted-plugin",
+            dependencies: ["JSON", "LinuxSystem"],
+            path: "Tests/Support/scripted-plugin",
+            swiftSettings: strict,
+            linkerSettings: fullyStatic
+        ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses"]),
         tests("JSONTests", ["JSON"]),
@@ -136,15 +162,21 @@ let package = Package(
         tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
             "RouteNetlinkTests",
-            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
+        ),
         tests(
             "NetlinkWitnessTests",
-            ["CMnl", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+            ["CMnl", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
+        ),
         tests("CNIPluginTests", ["CNI", "CNIExecution", "CNIPlugin", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("CNIRuntimeTests", ["CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "ContainerNetworkTests",
-            ["CNI", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
+            [
+                "CNI", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink",
+                "RouteNetlink",
+            ]
+        ),
     ] + plugins.flatMap { [$0.library, $0.executable] }
 )

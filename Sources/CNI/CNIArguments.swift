@@ -23,7 +23,9 @@ public struct CNIArguments: Hashable, Sendable {
                 let sides = part.split(separator: "=", omittingEmptySubsequences: false)
                 guard sides.count == 2 else {
                     throw CNIError(
-                        .invalidEnvironment, "CNI_ARGS: \"\(part)\" is not KEY=value; pairs are separated by ';'")
+                        .invalidEnvironment,
+                        "CNI_ARGS: \"\(part)\" is not KEY=value; pairs are separated by ';'"
+                    )
                 }
                 pairs.append((String(sides[0]), String(sides[1])))
             }
@@ -35,14 +37,18 @@ public struct CNIArguments: Hashable, Sendable {
             case "0", "false", "": break
             default:
                 throw CNIError(
-                    .invalidEnvironment, "CNI_ARGS: IgnoreUnknown is \"\(setting)\", must be 1, true, 0 or false")
+                    .invalidEnvironment,
+                    "CNI_ARGS: IgnoreUnknown is \"\(setting)\", must be 1, true, 0 or false"
+                )
             }
         }
         let unknown = pairs.filter { $0.key != "IgnoreUnknown" && !known.contains($0.key) }
         guard unknown.isEmpty else {
             let list = unknown.map { "\"\($0.key)=\($0.value)\"" }.joined(separator: ", ")
             throw CNIError(
-                .invalidEnvironment, "CNI_ARGS: unknown args [\(list)]; add IgnoreUnknown=1 to have them ignored")
+                .invalidEnvironment,
+                "CNI_ARGS: unknown args [\(list)]; add IgnoreUnknown=1 to have them ignored"
+            )
         }
     }
 

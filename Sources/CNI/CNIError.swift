@@ -89,7 +89,10 @@ public struct CNIError: Error, Hashable, Sendable {
             code != 0
         else { return nil }
         self.init(
-            Code(rawValue: code), object["msg"]?.string ?? "", details: object["details"]?.string ?? "")
+            Code(rawValue: code),
+            object["msg"]?.string ?? "",
+            details: object["details"]?.string ?? ""
+        )
     }
 }
 

@@ -1,6 +1,8 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-/// Rules for the names that the specification lets a runtime choose. All of them end up in paths.
+/// Rules for the names that the specification lets a runtime choose.
+///
+/// All of them end up in paths.
 public enum Identifier {
     /// The longest accepted container ID or network name, in bytes: both are parts of file names (NAME_MAX).
     public static let maximumLength = 200

@@ -18,14 +18,17 @@ public struct NetworkConfiguration: Hashable, Sendable {
     ///
     /// - Throws: ``CNIError`` with code 1 for a version that `supported` does not hold, 7 when it is no string.
     public static func version(
-        of document: JSONValue, supported: [SpecVersion] = SpecVersion.all
+        of document: JSONValue,
+        supported: [SpecVersion] = SpecVersion.all
     ) throws(CNIError) -> SpecVersion {
         do {
             let text = try JSONNode(document).member("cniVersion")?.string()
             guard let version = SpecVersion.configured(text), supported.contains(version) else {
                 throw CNIError(
-                    .incompatibleVersion, "incompatible CNI versions",
-                    details: "config is \"\(text ?? "0.1.0")\", plugin supports \(supported)")
+                    .incompatibleVersion,
+                    "incompatible CNI versions",
+                    details: "config is \"\(text ?? "0.1.0")\", plugin supports \(supported)"
+                )
             }
             return version
         } catch let error as JSONError { throw CNIError(error) } catch let error as CNIError { throw error } catch {
@@ -83,7 +86,9 @@ public struct NetworkConfiguration: Hashable, Sendable {
                 attachments.insert(
                     AttachmentID(
                         containerID: try element.requiredMember("containerID").string(),
-                        interfaceName: try element.requiredMember("ifname").string()))
+                        interfaceName: try element.requiredMember("ifname").string()
+                    )
+                )
             }
             return attachments
         } catch { throw CNIError(error) }

@@ -25,7 +25,10 @@ extension NetworkResult {
                 guard let legacy = try node.member(key) else { continue }
                 ips.append(
                     IPConfiguration(
-                        address: try legacy.requiredMember("ip").prefix(), gateway: try legacy["gateway"]?.address()))
+                        address: try legacy.requiredMember("ip").prefix(),
+                        gateway: try legacy["gateway"]?.address()
+                    )
+                )
                 for route in try legacy["routes"]?.elements() ?? [] {
                     routes.append(try RouteConfiguration(decoding: route))
                 }
@@ -38,7 +41,8 @@ extension NetworkResult {
             if let index = ip.interface, !interfaces.isEmpty, !interfaces.indices.contains(index) {
                 throw JSONError(
                     at: element.path(of: "interface"),
-                    "is \(index), but the result has interfaces 0 to \(interfaces.count - 1)")
+                    "is \(index), but the result has interfaces 0 to \(interfaces.count - 1)"
+                )
             }
             ips.append(ip)
         }
@@ -49,8 +53,11 @@ extension NetworkResult {
 extension NetworkResult.Interface {
     init(decoding node: JSONNode) throws(JSONError) {
         self.init(
-            name: try node.member("name")?.string() ?? "", mac: try node["mac"]?.string(),
-            mtu: try node["mtu"]?.count(), sandbox: try node["sandbox"]?.string())
+            name: try node.member("name")?.string() ?? "",
+            mac: try node["mac"]?.string(),
+            mtu: try node["mtu"]?.count(),
+            sandbox: try node["sandbox"]?.string()
+        )
         if sandbox == "" { sandbox = nil }
         if mac == "" { mac = nil }
         socketPath = try node["socketPath"]?.string()
@@ -61,8 +68,10 @@ extension NetworkResult.Interface {
 extension NetworkResult.IPConfiguration {
     init(decoding node: JSONNode) throws(JSONError) {
         self.init(
-            address: try node.requiredMember("address").prefix(), gateway: try node["gateway"]?.address(),
-            interface: try node["interface"]?.count())
+            address: try node.requiredMember("address").prefix(),
+            gateway: try node["gateway"]?.address(),
+            interface: try node["interface"]?.count()
+        )
     }
 }
 
@@ -77,7 +86,9 @@ extension RouteConfiguration {
         scope = try node["scope"].map { node throws(JSONError) in Int(try node.integer(in: 0...255)) }
         if let gateway, gateway.family != destination.family {
             throw JSONError(
-                at: node.path(of: "gw"), "is \(gateway), must be an \(destination.family) address like dst \(destination)")
+                at: node.path(of: "gw"),
+                "is \(gateway), must be an \(destination.family) address like dst \(destination)"
+            )
         }
     }
 }

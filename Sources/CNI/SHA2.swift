@@ -8,7 +8,9 @@ public enum SHA256 {
     /// The 32 bytes of the digest.
     public static func hash(_ message: [UInt8]) -> [UInt8] {
         SHA2<UInt32>(
-            rounds: 64, schedule: ((7, 18, 3), (17, 19, 10)), compression: ((2, 13, 22), (6, 11, 25))
+            rounds: 64,
+            schedule: ((7, 18, 3), (17, 19, 10)),
+            compression: ((2, 13, 22), (6, 11, 25))
         ).hash(message)
     }
 }
@@ -18,7 +20,9 @@ public enum SHA512 {
     /// The 64 bytes of the digest.
     public static func hash(_ message: [UInt8]) -> [UInt8] {
         SHA2<UInt64>(
-            rounds: 80, schedule: ((1, 8, 7), (19, 61, 6)), compression: ((28, 34, 39), (14, 18, 41))
+            rounds: 80,
+            schedule: ((1, 8, 7), (19, 61, 6)),
+            compression: ((28, 34, 39), (14, 18, 41))
         ).hash(message)
     }
 }

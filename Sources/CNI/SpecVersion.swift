@@ -1,5 +1,8 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
+// Versions are written with underscores: v011 could be read two ways.
 /// A version of the CNI specification.
 public struct SpecVersion: Hashable, Sendable {
     let major: Int
@@ -18,7 +21,8 @@ public struct SpecVersion: Hashable, Sendable {
         guard (1...3).contains(parts.count) else { return nil }
         var numbers = [0, 0, 0]
         for (index, part) in parts.enumerated() {
-            guard !part.isEmpty, part.utf8.count <= 6, part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(part)
+            guard !part.isEmpty, part.utf8.count <= 6, part.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let number = Int(part)
             else { return nil }
             numbers[index] = number
         }

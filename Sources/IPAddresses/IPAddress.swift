@@ -82,7 +82,9 @@ public enum IPAddress: Hashable, Sendable {
     }
 
     /// The address that follows, or nil at the end of the family.
-    public var next: IPAddress? { value == IPAddress.highest(family) ? nil : IPAddress(family: family, value: value + 1) }
+    public var next: IPAddress? {
+        value == IPAddress.highest(family) ? nil : IPAddress(family: family, value: value + 1)
+    }
 
     /// Whether it is `0.0.0.0` or `::`.
     public var isUnspecified: Bool { value == 0 }

@@ -32,7 +32,8 @@ public struct IPv6Address: Hashable, Sendable {
                 groups.append(UInt16(quad.rawValue >> 16))
                 groups.append(UInt16(quad.rawValue & 0xffff))
             } else {
-                guard part.utf8.count <= 4, part.utf8.allSatisfy(\.isHexDigit), let group = UInt16(part, radix: 16) else {
+                guard part.utf8.count <= 4, part.utf8.allSatisfy(\.isHexDigit), let group = UInt16(part, radix: 16)
+                else {
                     return nil
                 }
                 groups.append(group)

@@ -1,6 +1,8 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-/// A JSON document or a part of one (RFC 8259). Members keep their order.
+/// A JSON document or a part of one (RFC 8259).
+///
+/// Members keep their order.
 public enum JSONValue: Hashable, Sendable {
     /// `null`.
     case null

@@ -36,7 +36,9 @@ public struct ChildProcess: ~Copyable {
     ///
     /// - Throws: what `execve(2)` says about the path, or what a descriptor could not be made for.
     public static func start(
-        _ path: String, arguments: [String] = [], environment: [String]
+        _ path: String,
+        arguments: [String] = [],
+        environment: [String]
     ) throws(SystemCallError) -> ChildProcess {
         var ends: [Int32] = [-1, -1]
         try requireSuccess(shim: "pipe2", ends.withUnsafeMutableBufferPointer { clinux_pipe($0.baseAddress) })
@@ -47,7 +49,13 @@ public struct ChildProcess: ~Copyable {
         let argumentList = CStringList([path] + arguments)
         let environmentList = CStringList(environment)
         let child = clinux_spawn(
-            path, argumentList.pointers, environmentList.pointers, reader.rawValue, output.rawValue, errors.rawValue)
+            path,
+            argumentList.pointers,
+            environmentList.pointers,
+            reader.rawValue,
+            output.rawValue,
+            errors.rawValue
+        )
         try requireSuccess(shim: "execve", on: path, child)
         let notice = clinux_process_descriptor(child)
         guard notice >= 0 else {
@@ -56,13 +64,20 @@ public struct ChildProcess: ~Copyable {
             throw SystemCallError("pidfd_open", on: path, ErrorNumber(rawValue: -notice))
         }
         return ChildProcess(
-            processID: child, exitNotice: OwnedFileDescriptor(adopting: notice), standardOutput: output,
-            standardError: errors, standardInput: writer)
+            processID: child,
+            exitNotice: OwnedFileDescriptor(adopting: notice),
+            standardOutput: output,
+            standardError: errors,
+            standardInput: writer
+        )
     }
 
     private init(
-        processID: pid_t, exitNotice: consuming OwnedFileDescriptor, standardOutput: consuming OwnedFileDescriptor,
-        standardError: consuming OwnedFileDescriptor, standardInput: consuming OwnedFileDescriptor
+        processID: pid_t,
+        exitNotice: consuming OwnedFileDescriptor,
+        standardOutput: consuming OwnedFileDescriptor,
+        standardError: consuming OwnedFileDescriptor,
+        standardInput: consuming OwnedFileDescriptor
     ) {
         self.processID = processID
         self.exitNotice = exitNotice
@@ -89,7 +104,9 @@ public struct ChildProcess: ~Copyable {
         }
     }
 
-    /// Waits for the end. A termination signal that arrives meanwhile is passed on to the child, once.
+    /// Waits for the end.
+    ///
+    /// A termination signal that arrives meanwhile is passed on to the child, once.
     ///
     /// - Throws: `EFBIG` when the child wrote more than `outputLimit` bytes to either stream.
     public mutating func wait(outputLimit: Int = File.defaultLimit) throws(SystemCallError) -> Outcome {

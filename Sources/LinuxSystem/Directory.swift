@@ -80,7 +80,8 @@ public enum Directory {
 
     /// Sets the modification time, so that a later change by anyone else can be told.
     public static func setModificationTime(
-        of path: String, nanoseconds: Int64
+        of path: String,
+        nanoseconds: Int64
     ) throws(SystemCallError) {
         let stamp = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
         // UTIME_OMIT, a macro with a cast: the access time stays.

@@ -15,7 +15,8 @@ public enum File {
 
     /// The contents of a file, or nil when there is none.
     public static func contentsIfPresent(
-        of path: String, limit: Int = defaultLimit
+        of path: String,
+        limit: Int = defaultLimit
     ) throws(SystemCallError) -> [UInt8]? {
         do { return try contents(of: path, limit: limit) } catch {
             if error.number == .noSuchFile { return nil }
@@ -33,7 +34,10 @@ public enum File {
 
     /// Replaces a file, or makes it, in one step: a reader sees the old contents or the new, never a part.
     public static func replace(
-        _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, durability: Durability = .process
+        _ path: String,
+        with contents: [UInt8],
+        mode: UInt32 = 0o600,
+        durability: Durability = .process
     ) throws(SystemCallError) {
         let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
         do { try requireSuccess("rename", on: path) { Glibc.rename(temporary, path) } } catch {
@@ -47,7 +51,10 @@ public enum File {
     ///
     /// - Throws: `EEXIST` when the name is taken.
     public static func create(
-        _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, durability: Durability = .process
+        _ path: String,
+        with contents: [UInt8],
+        mode: UInt32 = 0o600,
+        durability: Durability = .process
     ) throws(SystemCallError) {
         let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
         do { try requireSuccess(shim: "renameat2", on: path, clinux_rename_exclusively(temporary, path)) } catch {
@@ -83,7 +90,10 @@ public enum File {
     /// A temporary's name starts with a dot and holds the process: readers of the directory skip it,
     /// two writers never share it, and a leftover of a killed writer can be told.
     private static func writeTemporary(
-        beside path: String, _ contents: [UInt8], mode: UInt32, durability: Durability
+        beside path: String,
+        _ contents: [UInt8],
+        mode: UInt32,
+        durability: Durability
     ) throws(SystemCallError) -> String {
         let temporary = "\(Path.parent(of: path))/.\(Path.lastComponent(of: path)).\(getpid()).tmp"
         // A killed process may have had our id.

@@ -38,7 +38,9 @@ public struct NetworkNamespace: ~Copyable {
     public static func temporary() throws(SystemCallError) -> NetworkNamespace {
         NetworkNamespace(
             descriptor: OwnedFileDescriptor(
-                adopting: try requireSuccess(shim: "unshare", on: "network", clinux_new_network_namespace())))
+                adopting: try requireSuccess(shim: "unshare", on: "network", clinux_new_network_namespace())
+            )
+        )
     }
 
     /// Device and inode of the namespace's file.
@@ -65,7 +67,10 @@ public struct NetworkNamespace: ~Copyable {
     public borrowing func run<Result: ~Copyable>(_ body: () -> Result) throws(SystemCallError) -> Result {
         let home = try NetworkNamespace.current()
         try requireSuccess(
-            shim: "setns", on: "network namespace", clinux_enter_network_namespace(descriptor.rawValue))
+            shim: "setns",
+            on: "network namespace",
+            clinux_enter_network_namespace(descriptor.rawValue)
+        )
         defer {
             let returned = clinux_enter_network_namespace(home.descriptor.rawValue)
             precondition(returned == 0, "cannot return to the network namespace this thread came from")

@@ -45,13 +45,15 @@ public struct OwnedFileDescriptor: ~Copyable {
             case .write: (O_WRONLY, 0)
             }
         return OwnedFileDescriptor(
-            adopting: try requireSuccess("open", on: path) { Glibc.open(path, flags | O_CLOEXEC, mode) })
+            adopting: try requireSuccess("open", on: path) { Glibc.open(path, flags | O_CLOEXEC, mode) }
+        )
     }
 
     /// An unnamed file in memory, such as a child's standard output.
     public static func memoryFile(named name: String) throws(SystemCallError) -> OwnedFileDescriptor {
         OwnedFileDescriptor(
-            adopting: try requireSuccess(shim: "memfd_create", on: name, clinux_memory_file(name)))
+            adopting: try requireSuccess(shim: "memfd_create", on: name, clinux_memory_file(name))
+        )
     }
 
     /// Reads from the current position to the end.

@@ -25,7 +25,9 @@ public struct SystemCallError: Error, Hashable, Sendable, CustomStringConvertibl
 /// Runs a call that answers −1 and `errno`, repeating it when a signal interrupted it.
 @discardableResult
 func requireSuccess<Result: SignedInteger>(
-    _ call: String, on subject: @autoclosure () -> String = "", _ body: () -> Result
+    _ call: String,
+    on subject: @autoclosure () -> String = "",
+    _ body: () -> Result
 ) throws(SystemCallError) -> Result {
     while true {
         let result = body()
@@ -38,7 +40,9 @@ func requireSuccess<Result: SignedInteger>(
 /// Turns the answer of a C shim, a negative `errno` on failure, into an error.
 @discardableResult
 func requireSuccess(
-    shim call: String, on subject: @autoclosure () -> String = "", _ result: Int32
+    shim call: String,
+    on subject: @autoclosure () -> String = "",
+    _ result: Int32
 ) throws(SystemCallError) -> Int32 {
     guard result >= 0 else { throw SystemCallError(call, on: subject(), ErrorNumber(rawValue: -result)) }
     return result

@@ -25,18 +25,24 @@ public enum Command {
         guard outcome.termination == .exited(0) else {
             throw CommandFailure(
                 description: "\(words.joined(separator: " ")): \(outcome.termination): "
-                    + String(decoding: outcome.standardError + outcome.standardOutput, as: UTF8.self))
+                    + String(decoding: outcome.standardError + outcome.standardOutput, as: UTF8.self)
+            )
         }
         return String(decoding: outcome.standardOutput, as: UTF8.self)
     }
 
     /// Runs a program and returns how it ended, whatever that was.
     public static func outcome(
-        _ words: [String], input: String = "", environment: [String]? = nil
+        _ words: [String],
+        input: String = "",
+        environment: [String]? = nil
     ) throws -> ChildProcess.Outcome {
         guard let name = words.first else { throw CommandFailure(description: "no command") }
         var child = try ChildProcess.start(
-            try locate(name), arguments: Array(words.dropFirst()), environment: environment ?? inheritedEnvironment)
+            try locate(name),
+            arguments: Array(words.dropFirst()),
+            environment: environment ?? inheritedEnvironment
+        )
         try child.send(Array(input.utf8))
         return try child.wait()
     }
