@@ -14,12 +14,14 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// Plugins and tools are dropped into hosts with any libc, or none: they are fully static. The Swift
-/// libraries follow with `--static-swift-stdlib` on the command line (see scripts/build). Debug builds stay dynamic:
+/// Plugins and tools are dropped into hosts with any libc, or none: they are fully static.
+///
+/// The Swift libraries follow with `--static-swift-stdlib` on the command line (see scripts/build). Debug builds stay dynamic:
 /// without that flag FoundationEssentials, which comes with cnitool's argument parser, does not link statically.
 let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
 
 /// A CNI plugin: an importable library with the logic, and an executable whose main is one statement.
+///
 /// The executable is named as CNI configuration names the plugin.
 struct PluginProduct {
     let name: String
@@ -39,7 +41,7 @@ struct PluginProduct {
             name: "\(module)Executable",
             dependencies: [.target(name: module), "CNIPlugin"],
             path: "Sources/Plugins/\(name)",
-            sources: ["main.swift"],
+            exclude: [module],
             swiftSettings: strict,
             linkerSettings: fullyStatic
         )

@@ -4,8 +4,18 @@
 ///
 /// All of them end up in paths.
 public enum Identifier {
-    /// The longest accepted container ID or network name, in bytes: both are parts of file names (NAME_MAX).
-    public static let maximumLength = 200
+    /// The longest network name in bytes: it names a directory (NAME_MAX).
+    public static let maximumNetworkNameLength = 255
+
+    /// Checks a network name.
+    ///
+    /// - Returns: What is wrong, or nil.
+    public static func problem(withNetworkName name: String) -> String? {
+        guard name.utf8.count <= maximumNetworkNameLength else {
+            return "is longer than \(maximumNetworkNameLength) bytes"
+        }
+        return problem(withName: name)
+    }
 
     /// Checks a container ID or a network name: an alphanumeric first, then also `_`, `.` and `-`.
     ///

@@ -43,8 +43,8 @@ public struct NetworkConfiguration: Hashable, Sendable {
         root = JSONNode(document)
         self.version = version
         do { name = try root.requiredMember("name").string() } catch { throw CNIError(error) }
-        if let problem = Identifier.problem(withName: name) {
-            throw CNIError(.invalidConfiguration, "network configuration: name: \"\(name)\" \(problem)")
+        if let problem = Identifier.problem(withNetworkName: name) {
+            throw CNIError(.invalidConfiguration, "network configuration: name: \"\(name.prefix(64))\" \(problem)")
         }
     }
 

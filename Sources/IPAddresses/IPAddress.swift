@@ -21,7 +21,7 @@ public enum IPAddress: Hashable, Sendable {
     /// An IPv6 address.
     case v6(IPv6Address)
 
-    /// Parses either family. An IPv4-mapped IPv6 address stays IPv6; see ``unmapped``.
+    /// Parses either family; an IPv4-mapped IPv6 address stays IPv6 (see ``unmapped``).
     public init?(_ text: some StringProtocol) {
         if let address = IPv4Address(text) {
             self = .v4(address)

@@ -3,10 +3,12 @@
 internal import CJansson
 
 extension JSONValue {
-    /// How deeply arrays and objects may nest. Far beyond any configuration, far below the stack's end.
+    /// How deeply arrays and objects may nest.
+    ///
+    /// Far beyond any configuration, far below the stack's end.
     public static let maximumDepth = 256
 
-    /// Parses a document in UTF-8. Of equal keys the last wins.
+    /// Parses a document in UTF-8; of equal keys the last wins.
     ///
     /// - Throws: ``JSONError`` with the line and column where the text stops being JSON.
     public init(parsing text: some Sequence<UInt8>) throws(JSONError) {

@@ -43,22 +43,15 @@ public struct NetworkNamespace: ~Copyable {
         )
     }
 
-    /// Device and inode of the namespace's file.
-    public var identity: Identity {
-        get throws(SystemCallError) {
-            var status = stat()
-            let rawValue = descriptor.rawValue
-            try requireSuccess("fstat", on: "network namespace") { fstat(rawValue, &status) }
-            return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        }
-    }
-
-    /// Device and inode of the calling thread's namespace, without opening it; nil where /proc is missing.
-    public static var currentIdentity: Identity? {
+    /// Device and inode of a namespace's file without opening it; nil when there is no such file.
+    public static func identity(of path: String) -> Identity? {
         var status = stat()
-        guard stat("/proc/thread-self/ns/net", &status) == 0 else { return nil }
+        guard stat(path, &status) == 0 else { return nil }
         return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
+
+    /// Device and inode of the calling thread's namespace; nil where /proc is missing.
+    public static var currentIdentity: Identity? { identity(of: "/proc/thread-self/ns/net") }
 
     /// Runs synchronous work on this thread inside the namespace.
     ///

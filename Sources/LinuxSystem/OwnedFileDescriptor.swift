@@ -58,20 +58,25 @@ public struct OwnedFileDescriptor: ~Copyable {
 
     /// Reads from the current position to the end.
     ///
-    /// - Throws: `EFBIG` when there are more than `limit` bytes; nothing past them is read.
-    public borrowing func readToEnd(limit: Int, subject: String = "") throws(SystemCallError) -> [UInt8] {
+    /// - Parameter patience: How long to wait for each next byte, in nanoseconds; nil waits for ever.
+    /// - Throws: `EFBIG` when there are more than `limit` bytes; nothing past them is read. `ETIMEDOUT` when patience
+    ///   ran out.
+    public borrowing func readToEnd(
+        limit: Int, subject: String = "", patience: Int64? = nil
+    ) throws(SystemCallError) -> [UInt8] {
         var contents: [UInt8] = []
         var chunk = min(limit + 1, 4096)
         while true {
             let start = contents.count
-            var received = 0
             // Grown chunk by chunk: what a peer claims to send is never allocated in advance.
             contents.append(contentsOf: repeatElement(0, count: chunk))
             let descriptor = rawValue
-            do {
-                received = try requireSuccess("read", on: subject) {
-                    contents.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + start }, chunk) }
-                }
+            if let patience {
+                let ready = try requireSuccess(shim: "ppoll", on: subject, clinux_wait_readable(descriptor, patience))
+                if ready == 0 { throw SystemCallError("read", on: subject, .timedOut) }
+            }
+            let received = try requireSuccess("read", on: subject) {
+                contents.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + start }, chunk) }
             }
             contents.removeLast(chunk - received)
             if received == 0 { return contents }
