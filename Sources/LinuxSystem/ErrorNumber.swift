@@ -43,6 +43,12 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var isADirectory: ErrorNumber { ErrorNumber(rawValue: EISDIR) }
     /// The corresponding C constant is `EINVAL`.
     public static var invalidArgument: ErrorNumber { ErrorNumber(rawValue: EINVAL) }
+    /// The corresponding C constant is `ERANGE`.
+    public static var outOfRange: ErrorNumber { ErrorNumber(rawValue: ERANGE) }
+    /// The corresponding C constant is `ELOOP`.
+    public static var loop: ErrorNumber { ErrorNumber(rawValue: ELOOP) }
+    /// The corresponding C constant is `EBADMSG`.
+    public static var badMessage: ErrorNumber { ErrorNumber(rawValue: EBADMSG) }
     /// The corresponding C constant is `ETXTBSY`.
     public static var textFileBusy: ErrorNumber { ErrorNumber(rawValue: ETXTBSY) }
     /// The corresponding C constant is `EFBIG`.

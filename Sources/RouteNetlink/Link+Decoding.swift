@@ -1,0 +1,80 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CNetlink
+internal import IPAddresses
+internal import Netlink
+
+extension Link {
+    /// Reads what follows the header of an `RTM_NEWLINK` or `RTM_DELLINK`: `struct ifinfomsg` and attributes.
+    init(reading payload: borrowing RawSpan) throws(NetlinkError) {
+        index = LinkIndex(rawValue: try payload.field(at: 4))
+        flags = InterfaceFlags(rawValue: try payload.field(at: 8))
+        var portKind: String?
+        var portData: [UInt8] = []
+        try AttributeReader.forEach(in: payload, after: 16) { (type, value) throws(NetlinkError) in
+            switch type {
+            case IFLA_IFNAME: name = value.string
+            case IFLA_ADDRESS: mac = MACAddress(octets: value.octets)
+            case IFLA_MTU: mtu = Int(try value.integer(UInt32.self))
+            case IFLA_OPERSTATE: operationalState = OperationalState(rawValue: try value.integer())
+            case IFLA_MASTER: masterIndex = try LinkIndex(nonZero: value)
+            case IFLA_LINK: peerIndex = try LinkIndex(nonZero: value)
+            case IFLA_LINK_NETNSID: peerNamespaceID = try value.integer()
+            case IFLA_IFALIAS: alias = value.string
+            case IFLA_PROMISCUITY: promiscuityCount = try value.integer()
+            case IFLA_LINKINFO:
+                try AttributeReader.forEach(in: value) { (type, value) throws(NetlinkError) in
+                    switch type {
+                    case IFLA_INFO_KIND: kind = value.string
+                    case IFLA_INFO_DATA: kindData = value.octets
+                    case IFLA_INFO_SLAVE_KIND: portKind = value.string
+                    case IFLA_INFO_SLAVE_DATA: portData = value.octets
+                    default: break
+                    }
+                }
+            // A message of the bridge family says what a port is like in this attribute instead.
+            case IFLA_PROTINFO:
+                portKind = "bridge"
+                portData = value.octets
+            default: break
+            }
+        }
+        if kind == "bridge" {
+            let bridgeData = kindData
+            try readBridge(bridgeData.span.bytes)
+        }
+        if portKind == "bridge" { try readBridgePort(portData.span.bytes) }
+    }
+
+    private mutating func readBridge(_ data: borrowing RawSpan) throws(NetlinkError) {
+        try AttributeReader.forEach(in: data) { (type, value) throws(NetlinkError) in
+            switch type {
+            case IFLA_BR_VLAN_FILTERING: vlanFiltering = try value.integer(UInt8.self) != 0
+            case IFLA_BR_VLAN_DEFAULT_PVID: defaultPVID = try value.integer()
+            case IFLA_BR_MCAST_SNOOPING: multicastSnooping = try value.integer(UInt8.self) != 0
+            default: break
+            }
+        }
+        // Timers and counters in there change by themselves and would make equal links differ.
+        kindData = []
+    }
+
+    private mutating func readBridgePort(_ data: borrowing RawSpan) throws(NetlinkError) {
+        try AttributeReader.forEach(in: data) { (type, value) throws(NetlinkError) in
+            switch type {
+            case IFLA_BRPORT_MODE: hairpinMode = try value.integer(UInt8.self) != 0
+            case IFLA_BRPORT_ISOLATED: isIsolated = try value.integer(UInt8.self) != 0
+            default: break
+            }
+        }
+    }
+}
+
+extension LinkIndex {
+    /// An index in an attribute; nil for 0, by which the kernel means none.
+    init?(nonZero value: borrowing RawSpan) throws(NetlinkError) {
+        let number = try value.integer(UInt32.self)
+        if number == 0 { return nil }
+        self.init(rawValue: number)
+    }
+}

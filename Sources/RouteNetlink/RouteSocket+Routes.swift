@@ -1,0 +1,60 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CNetlink
+public import IPAddresses
+internal import LinuxSystem
+public import Netlink
+
+extension RouteSocket {
+    /// Adds a route: `ip route add`, or `ip route append`.
+    ///
+    /// - Throws: `EEXIST` when there is one of the same destination, metric and table; `ENETUNREACH` when the gateway
+    ///   is in no subnet of the interface.
+    public borrowing func addRoute(_ route: Route, appending: Bool = false) throws(NetlinkError) {
+        try perform(.addRoute(route, appending: appending))
+    }
+
+    /// Adds a route in place of one of the same destination, metric and table: `ip route replace`.
+    public borrowing func replaceRoute(_ route: Route) throws(NetlinkError) { try perform(.replaceRoute(route)) }
+
+    /// Removes the first route that has everything that is given: `ip route delete`.
+    ///
+    /// - Throws: `ESRCH` when there is none.
+    public borrowing func removeRoute(_ route: Route) throws(NetlinkError) { try perform(.removeRoute(route)) }
+
+    /// Routes: `ip route show table …`.
+    ///
+    /// - Parameters:
+    ///   - family: nil for both.
+    ///   - table: nil for all tables, those of the kernel included (255, `local`); 254 is the main one.
+    ///   - interface: nil for all.
+    public borrowing func routes(
+        family: AddressFamily? = nil,
+        table: UInt32? = nil,
+        interface: LinkIndex? = nil
+    ) throws(NetlinkError) -> [Route] {
+        guard let family else {
+            return try routes(family: .v4, table: table, interface: interface)
+                + routes(family: .v6, table: table, interface: interface)
+        }
+        let request = try NetlinkRequest("list routes", purpose: .query, type: RTM_GETROUTE, flags: .dump) { writer in
+            var header = rtmsg()
+            header.rtm_family = family.number
+            writer.append(header: header)
+            if let table { writer.put(Int(RTA_TABLE.rawValue), table) }
+            if let interface { writer.put(Int(RTA_OIF.rawValue), interface.rawValue) }
+        }
+        do throws(NetlinkError) {
+            return try socket.dump(request) { (type, payload) throws(NetlinkError) in
+                guard type == RTM_NEWROUTE, let route = try Route(reading: payload),
+                    table == nil || route.table == table, interface == nil || route.interface == interface
+                else { return nil }
+                return route
+            }
+        } catch {
+            // A table exists with its first route.
+            if table != nil, error.number == .noSuchFile { return [] }
+            throw error
+        }
+    }
+}
