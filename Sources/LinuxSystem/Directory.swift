@@ -72,11 +72,7 @@ public enum Directory {
     }
 
     /// When names were last added or removed, in nanoseconds since 1970; nil when there is no such directory.
-    public static func modificationTime(of path: String) -> Int64? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-    }
+    public static func modificationTime(of path: String) -> Int64? { File.modificationTime(of: path) }
 
     /// Sets the modification time, so that a later change by anyone else can be told.
     public static func setModificationTime(

@@ -64,6 +64,22 @@ public enum File {
         if durability == .powerCut { try Directory.flush(Path.parent(of: path)) }
     }
 
+    /// Writes a file in place, for caches whose validity is recorded elsewhere: a reader may see a part.
+    public static func overwrite(
+        _ path: String,
+        with contents: [UInt8],
+        mode: UInt32 = 0o600
+    ) throws(SystemCallError) {
+        try OwnedFileDescriptor.open(path, .writeEmptied(mode: mode)).writeAll(contents, subject: path)
+    }
+
+    /// When the contents of a file last changed, in nanoseconds since 1970; nil when there is none.
+    public static func modificationTime(of path: String) -> Int64? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    }
+
     /// Removes a name.
     ///
     /// - Returns: Whether it was there.

@@ -28,6 +28,8 @@ public struct OwnedFileDescriptor: ~Copyable {
         case readCreating(mode: UInt32)
         /// `O_WRONLY | O_CREAT | O_EXCL`.
         case writeNew(mode: UInt32)
+        /// `O_WRONLY | O_CREAT | O_TRUNC`.
+        case writeEmptied(mode: UInt32)
         /// `O_RDWR`.
         case readWrite
         /// `O_WRONLY`: a file under /proc/sys.
@@ -41,6 +43,7 @@ public struct OwnedFileDescriptor: ~Copyable {
             case .read: (O_RDONLY, 0)
             case .readCreating(let mode): (O_RDONLY | O_CREAT, mode)
             case .writeNew(let mode): (O_WRONLY | O_CREAT | O_EXCL, mode)
+            case .writeEmptied(let mode): (O_WRONLY | O_CREAT | O_TRUNC, mode)
             case .readWrite: (O_RDWR, 0)
             case .write: (O_WRONLY, 0)
             }
@@ -62,7 +65,9 @@ public struct OwnedFileDescriptor: ~Copyable {
     /// - Throws: `EFBIG` when there are more than `limit` bytes; nothing past them is read. `ETIMEDOUT` when patience
     ///   ran out.
     public borrowing func readToEnd(
-        limit: Int, subject: String = "", patience: Int64? = nil
+        limit: Int,
+        subject: String = "",
+        patience: Int64? = nil
     ) throws(SystemCallError) -> [UInt8] {
         var contents: [UInt8] = []
         var chunk = min(limit + 1, 4096)
