@@ -111,7 +111,7 @@ let package = Package(
         library("CNI", ["IPAddresses", "JSON"]),
         library("CNIExecution", ["CNI", "JSON", "LinuxSystem"]),
         library("CNIPlugin", ["CNI", "CNIExecution", "JSON", "LinuxSystem"]),
-        library("CNIRuntime", ["CNI", "CNIExecution", "JSON", "LinuxSystem"]),
+        library("CNIRuntime", ["CNI", "CNIExecution", "IPAddresses", "JSON", "LinuxSystem"]),
         library("HostLocalStore", ["CNI", "IPAddresses", "LinuxSystem"]),
         library(
             "ContainerNetwork",
@@ -122,7 +122,7 @@ let package = Package(
         .executableTarget(
             name: "cnitool",
             dependencies: [
-                "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem",
+                "CNI", "CNIRuntime", "IPAddresses", "JSON", "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/cnitool",
@@ -160,7 +160,7 @@ let package = Package(
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses"]),
         tests("JSONTests", ["JSON"]),
-        tests("CNITests", ["CNI", "IPAddresses", "JSON"]),
+        tests("CNITests", ["CNI", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
             "RouteNetlinkTests",
@@ -171,7 +171,12 @@ let package = Package(
             ["CMnl", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
         tests("CNIPluginTests", ["CNI", "CNIExecution", "CNIPlugin", "JSON", "LinuxSystem", "LinuxTesting"]),
-        tests("CNIRuntimeTests", ["CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting"]),
+        tests(
+            "CNIRuntimeTests",
+            [
+                "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting", "cnitool", "scripted-plugin",
+            ]
+        ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "ContainerNetworkTests",

@@ -136,6 +136,32 @@ int clinux_noted_termination_signal(void) {
     return noted_signal;
 }
 
+void clinux_forget_termination_signals(void) {
+    sigset_t set;
+    termination_signals(&set);
+    // What is blocked and pending has been seen by clinux_noted_termination_signal as well.
+    const struct timespec now = {0, 0};
+    while (sigtimedwait(&set, NULL, &now) > 0) {}
+    noted_signal = 0;
+}
+
+ssize_t clinux_write_without_signal(int descriptor, const void *bytes, size_t size) {
+    sigset_t pipe, pending, before;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    ssize_t result = write(descriptor, bytes, size);
+    int failure = errno;
+    // The signal of this write is taken back; one that was pending before is somebody else's.
+    // It also comes with a write that is cut short, when the reader leaves in the middle.
+    const struct timespec now = {0, 0};
+    if (result < (ssize_t)size && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR) {}
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result >= 0 ? result : -failure;
+}
+
 void clinux_admit_termination_signals(int admit) {
     sigset_t set;
     termination_signals(&set);
@@ -153,6 +179,18 @@ int clinux_wait_readable(int descriptor, int64_t timeout_nanoseconds) {
     int result = ppoll(&entry, 1, timeout_nanoseconds < 0 ? NULL : &timeout, &mask);
     return result >= 0 ? result : -errno;
 }
+
+static int argument_count;
+static char **arguments;
+
+// Swift reads its arguments from /proc/self/cmdline and has none where that is missing. glibc hands them to
+// constructors as well as to main.
+__attribute__((constructor)) static void note_arguments(int count, char **list) {
+    argument_count = count;
+    arguments = list;
+}
+
+const char *clinux_argument(int index) { return index >= 0 && index < argument_count ? arguments[index] : NULL; }
 
 const char *clinux_errno_name(int number) { return strerrorname_np(number); }
 

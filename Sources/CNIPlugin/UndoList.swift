@@ -35,6 +35,8 @@ public final class UndoList {
     ///
     /// - Returns: What could not be taken back, a line each.
     func run() -> [String] {
+        // The signal that led here must not reach the delegates that are run now.
+        TerminationSignals.acknowledge()
         var failures: [String] = []
         while let entry = entries.popLast() {
             do { try entry.action() } catch { failures.append("could not undo: \(entry.what): \(error)") }

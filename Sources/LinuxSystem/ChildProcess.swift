@@ -99,8 +99,20 @@ public struct ChildProcess: ~Copyable {
     /// A child that ended without reading is no failure here: its exit status says what happened.
     public mutating func send(_ input: [UInt8]) throws(SystemCallError) {
         guard let writer = standardInput.take() else { return }
-        do { try writer.writeAll(input, subject: "standard input of a child") } catch {
-            if error.number != .brokenPipe { throw error }
+        var written = 0
+        while written < input.count {
+            // The signal of a broken pipe would end this process, whatever the child's status says.
+            let count = input.withUnsafeBytes {
+                clinux_write_without_signal(writer.rawValue, $0.baseAddress.map { $0 + written }, input.count - written)
+            }
+            let number = ErrorNumber(rawValue: Int32(truncatingIfNeeded: -count))
+            if count >= 0 {
+                written += count
+            } else if number == .brokenPipe {
+                return
+            } else if number != .interrupted {
+                throw SystemCallError("write", on: "standard input of a child", number)
+            }
         }
     }
 

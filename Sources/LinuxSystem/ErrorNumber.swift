@@ -53,6 +53,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var textFileBusy: ErrorNumber { ErrorNumber(rawValue: ETXTBSY) }
     /// The corresponding C constant is `EFBIG`.
     public static var fileTooLarge: ErrorNumber { ErrorNumber(rawValue: EFBIG) }
+    /// The corresponding C constant is `ENAMETOOLONG`.
+    public static var nameTooLong: ErrorNumber { ErrorNumber(rawValue: ENAMETOOLONG) }
     /// The corresponding C constant is `EROFS`.
     public static var readOnlyFileSystem: ErrorNumber { ErrorNumber(rawValue: EROFS) }
     /// The corresponding C constant is `EPIPE`.

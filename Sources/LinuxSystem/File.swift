@@ -111,7 +111,9 @@ public enum File {
         mode: UInt32,
         durability: Durability
     ) throws(SystemCallError) -> String {
-        let temporary = "\(Path.parent(of: path))/.\(Path.lastComponent(of: path)).\(getpid()).tmp"
+        // A name may be as long as the file system allows (NAME_MAX, 255 bytes); its temporary must not be longer.
+        let name = String(Substring(Path.lastComponent(of: path).utf8.prefix(230)))
+        let temporary = "\(Path.parent(of: path))/.\(name).\(getpid()).tmp"
         // A killed process may have had our id.
         unlink(temporary)
         let file = try OwnedFileDescriptor.open(temporary, .writeNew(mode: mode))
@@ -141,6 +143,23 @@ public enum Path {
     public static func lastComponent(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
         return String(path[path.utf8.index(after: slash)...])
+    }
+
+    /// The path with its "." and ".." and repeated slashes worked out as text, without looking at the file system.
+    public static func normalized(_ path: String) -> String {
+        var components: [Substring] = []
+        let isAbsolute = path.hasPrefix("/")
+        for component in path.split(separator: "/") where component != "." {
+            if component != ".." {
+                components.append(component)
+            } else if let last = components.last, last != ".." {
+                components.removeLast()
+            } else if !isAbsolute {
+                components.append(component)
+            }
+        }
+        let joined = components.joined(separator: "/")
+        return isAbsolute ? "/\(joined)" : joined.isEmpty ? "." : joined
     }
 
     /// The path as seen from the root, without resolving links.

@@ -37,6 +37,10 @@ public enum TerminationSignals {
         return number == 0 ? nil : number
     }
 
+    /// Forgets what arrived, so that the work it calls for, undoing, is not stopped by the same signal: a child that is
+    /// waited for afterwards is not told of it.
+    public static func acknowledge() { clinux_forget_termination_signals() }
+
     static func admit() { clinux_admit_termination_signals(1) }
     static func hold() { clinux_admit_termination_signals(0) }
 }

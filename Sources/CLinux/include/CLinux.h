@@ -40,12 +40,21 @@ void clinux_note_termination_signals(void);
 /// The termination signal that has been noted, or 0.
 int clinux_noted_termination_signal(void);
 
+/// Drops the termination signals that have been noted or are pending.
+void clinux_forget_termination_signals(void);
+
+/// write(2) that raises no SIGPIPE. Returns the count, or the negative errno.
+ssize_t clinux_write_without_signal(int descriptor, const void *bytes, size_t size);
+
 /// Lets termination signals through (1) or holds them back (0).
 void clinux_admit_termination_signals(int admit);
 
 /// poll(2) on one descriptor during which termination signals are let through.
 /// A negative timeout waits forever. Returns what ppoll returns, or the negative errno.
 int clinux_wait_readable(int descriptor, int64_t timeout_nanoseconds);
+
+/// One of the arguments the process was started with, the program's own name at 0; NULL past the end.
+const char *clinux_argument(int index);
 
 /// The name of an errno value such as "ENOENT", or NULL.
 const char *clinux_errno_name(int number);
