@@ -21,19 +21,16 @@ public struct NetworkConfiguration: Hashable, Sendable {
         of document: JSONValue,
         supported: [SpecVersion] = SpecVersion.all
     ) throws(CNIError) -> SpecVersion {
-        do {
-            let text = try JSONNode(document).member("cniVersion")?.string()
-            guard let version = SpecVersion.configured(text), supported.contains(version) else {
-                throw CNIError(
-                    .incompatibleVersion,
-                    "incompatible CNI versions",
-                    details: "config is \"\(text ?? "0.1.0")\", plugin supports \(supported)"
-                )
-            }
-            return version
-        } catch let error as JSONError { throw CNIError(error) } catch let error as CNIError { throw error } catch {
-            throw CNIError(.decoding, "\(error)")
+        let text: String?
+        do { text = try JSONNode(document).member("cniVersion")?.string() } catch { throw CNIError(error) }
+        guard let version = SpecVersion.configured(text), supported.contains(version) else {
+            throw CNIError(
+                .incompatibleVersion,
+                "incompatible CNI versions",
+                details: "config is \"\(text ?? "0.1.0")\", plugin supports \(supported)"
+            )
         }
+        return version
     }
 
     /// Reads the members every configuration has.

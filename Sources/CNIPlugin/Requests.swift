@@ -102,7 +102,7 @@ public struct GarbageRequest: PluginRequest {
     public let invocation: PluginInvocation
     /// Where warnings go.
     public let diagnostics: Diagnostics
-    /// The attachments in use; everything else of this network is garbage. An empty set means all of it.
+    /// The attachments in use; everything else of this network is garbage, with an empty set all of it.
     public let validAttachments: Set<AttachmentID>
 }
 

@@ -85,7 +85,8 @@ extension NetlinkError {
             "run as root, or with CAP_NET_ADMIN in the user namespace that owns the network namespace"
         case (.addLink, .exists): "an interface with this name exists already in that network namespace"
         case (.addLink, .notSupported):
-            "the kernel does not know this kind of interface, or its module cannot be loaded"
+            "the kernel does not know this kind of interface, or a setting of it (VLAN filtering of a bridge), or the "
+                + "module for it cannot be loaded"
         case (.changeLink, .noSuchDevice), (.changePort, .noSuchDevice), (.addIPv4Address, .noSuchDevice),
             (.addIPv6Address, .noSuchDevice), (.changeNeighbor, .noSuchDevice), (.changeVLANs, .noSuchDevice):
             "the interface does not exist in this network namespace"

@@ -70,7 +70,7 @@ public struct NetlinkRequest: Hashable, Sendable {
         amendment(&writer)
         if let fault = writer.fault { throw .invalid(operation, fault) }
         bytes = writer.bytes
-        store(flags.rawValue | 0x1 /* NLM_F_REQUEST */, at: 6)
+        store(flags.rawValue | UInt16(NLM_F_REQUEST), at: 6)
     }
 
     /// The flags it is sent with.

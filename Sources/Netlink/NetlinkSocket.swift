@@ -17,9 +17,9 @@ public struct NetlinkProtocol: RawRepresentable, Hashable, Sendable {
     public static var netfilter: NetlinkProtocol { NetlinkProtocol(rawValue: NETLINK_NETFILTER) }
 }
 
-/// A netlink socket. It stays in the namespace in which it was opened, and is used from anywhere.
+/// A netlink socket.
 ///
-/// The kernel answers within the call that sends, so requests need no time limit.
+/// It stays in the namespace in which it was opened, and is used from anywhere. The kernel answers within the call that sends, so requests need no time limit.
 public struct NetlinkSocket: ~Copyable {
     private let socket: OpaquePointer
 

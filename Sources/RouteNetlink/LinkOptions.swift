@@ -10,8 +10,8 @@ public struct BridgeOptions: Hashable, Sendable {
     public var mac: MACAddress?
     /// Its MTU in bytes; nil for the kernel's 1500, which then follows the smallest port.
     public var mtu: Int?
-    /// Whether it tells VLANs apart (`vlan_filtering`); nil leaves the kernel's default, off.
-    public var vlanFiltering: Bool?
+    /// Whether it tells VLANs apart (`vlan_filtering`).
+    public var vlanFiltering: Bool
     /// Whether it sends multicast only to ports that asked for it (`mcast_snooping`); nil for the default, on.
     public var multicastSnooping: Bool?
     /// The VLAN that new ports get (`vlan_default_pvid`), 0 for none; nil for the default, 1.
@@ -24,7 +24,7 @@ public struct BridgeOptions: Hashable, Sendable {
         name: String,
         mac: MACAddress? = nil,
         mtu: Int? = nil,
-        vlanFiltering: Bool? = nil,
+        vlanFiltering: Bool = false,
         multicastSnooping: Bool? = nil,
         defaultPVID: UInt16? = nil,
         isUp: Bool = true
@@ -40,6 +40,8 @@ public struct BridgeOptions: Hashable, Sendable {
 }
 
 /// Two connected interfaces to be made (`ip link add NAME type veth peer name PEER netns …`).
+///
+/// The other end is made down: the kernel cannot bring it up before this end exists (`ENOTCONN`).
 public struct VethPair: Hashable, Sendable {
     /// The name of the end that is made here, 1 to 15 bytes.
     public var name: String
@@ -59,8 +61,6 @@ public struct VethPair: Hashable, Sendable {
     public var peerMTU: Int?
     /// A descriptor of the namespace that the other end is made in; nil for the same one.
     public var peerNamespace: Int32?
-    /// Whether the other end comes up at once.
-    public var isPeerUp: Bool
 
     /// Describes a pair.
     public init(
@@ -72,8 +72,7 @@ public struct VethPair: Hashable, Sendable {
         peerName: String,
         peerMAC: MACAddress? = nil,
         peerMTU: Int? = nil,
-        peerNamespace: Int32? = nil,
-        isPeerUp: Bool = false
+        peerNamespace: Int32? = nil
     ) {
         self.name = name
         self.mac = mac
@@ -84,7 +83,6 @@ public struct VethPair: Hashable, Sendable {
         self.peerMAC = peerMAC
         self.peerMTU = peerMTU
         self.peerNamespace = peerNamespace
-        self.isPeerUp = isPeerUp
     }
 }
 

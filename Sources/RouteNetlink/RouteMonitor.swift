@@ -70,8 +70,8 @@ public struct RouteMonitor: ~Copyable {
 
     /// Starts to listen in the calling thread's namespace; what happens from now on is kept until it is read.
     ///
-    /// - Parameter bufferSize: How many bytes of reports the kernel keeps; nil for 32 KiB, some fifty links.
-    public static func open(_ groups: Groups, bufferSize: Int32? = nil) throws(NetlinkError) -> RouteMonitor {
+    /// - Parameter bufferSize: How many bytes of unread reports the kernel keeps; the default is good for some hundreds.
+    public static func open(_ groups: Groups, bufferSize: Int32 = 1 << 20) throws(NetlinkError) -> RouteMonitor {
         let monitor = RouteMonitor(try .open(.route))
         try monitor.join(groups, bufferSize)
         return monitor
@@ -81,15 +81,15 @@ public struct RouteMonitor: ~Copyable {
     public static func open(
         _ groups: Groups,
         in namespace: borrowing NetworkNamespace,
-        bufferSize: Int32? = nil
+        bufferSize: Int32 = 1 << 20
     ) throws(NetlinkError) -> RouteMonitor {
         let monitor = RouteMonitor(try .open(.route, in: namespace))
         try monitor.join(groups, bufferSize)
         return monitor
     }
 
-    private borrowing func join(_ groups: Groups, _ bufferSize: Int32?) throws(NetlinkError) {
-        if let bufferSize { try socket.setBuffers(receive: bufferSize) }
+    private borrowing func join(_ groups: Groups, _ bufferSize: Int32) throws(NetlinkError) {
+        try socket.setBuffers(receive: bufferSize)
         for number in groups.numbers { try socket.join(group: Int32(number.rawValue)) }
     }
 

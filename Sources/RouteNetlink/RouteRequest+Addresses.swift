@@ -43,12 +43,12 @@ extension RouteRequest {
     ) throws(NetlinkError) -> OpaquePointer {
         guard let object = rtnl_addr_alloc() else { throw .invalid(operation, "no memory for an address") }
         rtnl_addr_set_ifindex(object, Int32(bitPattern: index.rawValue))
-        var result = rtnl_addr_set_local(object, LibnlAddress(address.prefix).pointer)
+        var result = LibnlAddress(address.prefix).lend { rtnl_addr_set_local(object, $0) }
         if result >= 0, let peer = address.peer, let prefix = IPPrefix(peer, length: address.prefix.length) {
-            result = rtnl_addr_set_peer(object, LibnlAddress(prefix).pointer)
+            result = LibnlAddress(prefix).lend { rtnl_addr_set_peer(object, $0) }
         }
         if result >= 0, let broadcast = address.broadcast {
-            result = rtnl_addr_set_broadcast(object, LibnlAddress(broadcast).pointer)
+            result = LibnlAddress(broadcast).lend { rtnl_addr_set_broadcast(object, $0) }
         }
         if result >= 0, let label = address.label { result = rtnl_addr_set_label(object, label) }
         rtnl_addr_set_scope(object, Int32(address.scope))

@@ -6,7 +6,7 @@ public import Netlink
 extension RouteRequest {
     /// Has a bridge tell VLANs apart, or not: `ip link set … type bridge vlan_filtering 1`.
     ///
-    /// A kernel without bridge VLAN filtering ignores it silently: ``Link/vlanFiltering`` stays nil.
+    /// A kernel without bridge VLAN filtering answers `EOPNOTSUPP`, and ``Link/vlanFiltering`` is nil there.
     public static func setVLANFiltering(_ on: Bool, of bridge: LinkIndex) throws(NetlinkError) -> RouteRequest {
         try RouteRequest(
             on ? "enable VLAN filtering of" : "disable VLAN filtering of",

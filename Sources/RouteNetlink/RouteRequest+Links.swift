@@ -24,9 +24,8 @@ extension RouteRequest {
                     writer.put(IFLA_INFO_KIND, string: "bridge")
                     writer.nest(IFLA_INFO_DATA) { writer in
                         if let pvid = options.defaultPVID { writer.put(IFLA_BR_VLAN_DEFAULT_PVID, pvid) }
-                        if let filtering = options.vlanFiltering {
-                            writer.put(IFLA_BR_VLAN_FILTERING, UInt8(filtering ? 1 : 0))
-                        }
+                        // Off is the default, and the one thing that a kernel without VLAN filtering can do.
+                        if options.vlanFiltering { writer.put(IFLA_BR_VLAN_FILTERING, UInt8(1)) }
                         if let snooping = options.multicastSnooping {
                             writer.put(IFLA_BR_MCAST_SNOOPING, UInt8(snooping ? 1 : 0))
                         }
@@ -51,7 +50,7 @@ extension RouteRequest {
             rtnl_link_veth_release(link)
         }
         try describe(link, name: pair.name, mac: pair.mac, mtu: pair.mtu, isUp: pair.isUp, operation)
-        try describe(peer, name: pair.peerName, mac: pair.peerMAC, mtu: pair.peerMTU, isUp: pair.isPeerUp, operation)
+        try describe(peer, name: pair.peerName, mac: pair.peerMAC, mtu: pair.peerMTU, isUp: false, operation)
         if let master = pair.masterIndex { rtnl_link_set_master(link, Int32(bitPattern: master.rawValue)) }
         if let namespace = pair.peerNamespace { rtnl_link_set_ns_fd(peer, namespace) }
         return try RouteRequest(
@@ -90,9 +89,9 @@ extension RouteRequest {
 
     /// Sets the Ethernet address: `ip link set … address`.
     public static func setMAC(_ mac: MACAddress, of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
-        let address = LibnlAddress(mac)
-        let pointer = address.pointer
-        return try change("set MAC address \(mac) of", index) { rtnl_link_set_addr($0, pointer) }
+        try change("set MAC address \(mac) of", index) { link in
+            LibnlAddress(mac).lend { rtnl_link_set_addr(link, $0) }
+        }
     }
 
     /// Makes a link a port of a bridge, or of none: `ip link set … master`, `nomaster`.
@@ -164,7 +163,7 @@ extension RouteRequest {
         _ operation: String
     ) throws(NetlinkError) {
         rtnl_link_set_name(link, name)
-        if let mac { rtnl_link_set_addr(link, LibnlAddress(mac).pointer) }
+        if let mac { LibnlAddress(mac).lend { rtnl_link_set_addr(link, $0) } }
         if let mtu { rtnl_link_set_mtu(link, try requireMTU(mtu, operation)) }
         if isUp { rtnl_link_set_flags(link, InterfaceFlags.up.rawValue) }
     }

@@ -110,9 +110,9 @@ extension RouteRequest {
         guard let object = rtnl_neigh_alloc() else { throw .invalid(operation, "no memory for a neighbor") }
         rtnl_neigh_set_ifindex(object, Int32(bitPattern: interface.rawValue))
         rtnl_neigh_set_state(object, Int32(state.rawValue))
-        if let mac { rtnl_neigh_set_lladdr(object, LibnlAddress(mac).pointer) }
+        if let mac { LibnlAddress(mac).lend { rtnl_neigh_set_lladdr(object, $0) } }
         if let destination {
-            let result = rtnl_neigh_set_dst(object, LibnlAddress(destination).pointer)
+            let result = LibnlAddress(destination).lend { rtnl_neigh_set_dst(object, $0) }
             if result < 0 {
                 rtnl_neigh_put(object)
                 throw .invalid(operation, String(cString: nl_geterror(result)))

@@ -62,13 +62,13 @@ extension RouteRequest {
 
     private static func fill(_ object: OpaquePointer, _ route: Route) -> Int32 {
         let destination = route.destination.network
-        var result = rtnl_route_set_dst(object, LibnlAddress(destination).pointer)
+        var result = LibnlAddress(destination).lend { rtnl_route_set_dst(object, $0) }
         if let table = route.table { rtnl_route_set_table(object, table) }
         if let scope = route.scope { rtnl_route_set_scope(object, scope) }
         if let priority = route.priority { rtnl_route_set_priority(object, priority) }
         if result >= 0 { result = rtnl_route_set_type(object, route.type.rawValue) }
         if result >= 0, let source = route.source {
-            result = rtnl_route_set_pref_src(object, LibnlAddress(source).pointer)
+            result = LibnlAddress(source).lend { rtnl_route_set_pref_src(object, $0) }
         }
         if result >= 0, let mtu = route.mtu { result = rtnl_route_set_metric(object, Int32(RTAX_MTU), mtu) }
         if result >= 0, let size = route.advertisedMSS {
@@ -78,11 +78,10 @@ extension RouteRequest {
         guard let hop = rtnl_route_nh_alloc() else { return -NLE_NOMEM }
         if let interface = route.interface { rtnl_route_nh_set_ifindex(hop, Int32(bitPattern: interface.rawValue)) }
         if let gateway = route.gateway {
-            let address = LibnlAddress(gateway)
-            if gateway.family == destination.family {
-                rtnl_route_nh_set_gateway(hop, address.pointer)
-            } else {
-                result = rtnl_route_nh_set_via(hop, address.pointer)
+            result = LibnlAddress(gateway).lend { address in
+                if gateway.family != destination.family { return rtnl_route_nh_set_via(hop, address) }
+                rtnl_route_nh_set_gateway(hop, address)
+                return 0
             }
         }
         if route.isOnLink { rtnl_route_set_flags(object, UInt32(RTNH_F_ONLINK)) }

@@ -50,7 +50,7 @@ public struct RouteRequest: Hashable, Sendable {
 
 /// An address in libnl's form; libnl's objects keep references of their own.
 struct LibnlAddress: ~Copyable {
-    let pointer: OpaquePointer?
+    private let pointer: OpaquePointer?
 
     /// An IP address with a prefix length.
     init(_ prefix: IPPrefix) {
@@ -62,7 +62,15 @@ struct LibnlAddress: ~Copyable {
     init(_ address: IPAddress) { self.init(IPPrefix(host: address)) }
 
     /// An Ethernet address.
-    init(_ mac: MACAddress) { pointer = nl_addr_build(26 /* AF_LLC */, mac.octets, mac.octets.count) }
+    init(_ mac: MACAddress) { pointer = nl_addr_build(LibnlAddress.linkLayer, mac.octets, mac.octets.count) }
+
+    /// Hands the address to one of libnl's setters, which may find it nil where memory is short.
+    ///
+    /// A closure and no property: the address must not end before the setter has it.
+    borrowing func lend<Result>(_ body: (OpaquePointer?) -> Result) -> Result { body(pointer) }
+
+    /// The corresponding C constant is `AF_LLC`, by which libnl means link-layer addresses.
+    private static var linkLayer: Int32 { 26 }
 
     deinit { if let pointer { nl_addr_put(pointer) } }
 }

@@ -1,1 +1,6 @@
-print("")
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CNIPlugin
+internal import LoopbackPlugin
+
+PluginProcess.main(LoopbackPlugin.self)

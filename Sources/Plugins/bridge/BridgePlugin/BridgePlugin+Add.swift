@@ -1,0 +1,133 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+public import CNI
+internal import CNIExecution
+public import CNIPlugin
+internal import ContainerNetwork
+internal import IPAddresses
+internal import Netlink
+internal import RouteNetlink
+
+extension BridgePlugin {
+    /// Attaches a container.
+    ///
+    /// The address manager starts up and allocates while the links are made.
+    public func add(_ request: AddRequest) throws(CNIError) -> NetworkResult {
+        let configuration = try BridgeConfiguration(request.configuration, arguments: request.arguments)
+        let sockets = try AttachmentSockets(namespacePath: request.namespacePath)
+        try requireFreeName(request, sockets)
+
+        var ipam = try IPAMAllocation.start(request)
+        let made: Result<Port, CNIError>
+        do throws(CNIError) {
+            made = .success(try makePort(request, configuration, sockets))
+        } catch { made = .failure(error) }
+        var result = try ipam.finish(request)
+        let port = try made.get()
+
+        result.interfaces = port.interfaces(namespacePath: request.namespacePath, attachment: request.attachment)
+        if ipam.isUsed {
+            try assign(&result, to: port, request, configuration, sockets)
+        } else if !configuration.disablesContainerInterface {
+            try kernel { () throws(NetlinkError) in try sockets.container.bringUp(port.containerIndex) }
+        }
+        if !configuration.disablesContainerInterface {
+            try sockets.waitUntilOperational(port.hostIndex, named: port.hostName)
+        }
+        if let dns = try request.configuration.dns(), !dns.isEmpty { result.dns = dns }
+        return result
+    }
+
+    /// A second ADD of a live attachment must fail before anything, a delegate included, has changed.
+    private func requireFreeName(_ request: AddRequest, _ sockets: AttachmentSockets) throws(CNIError) {
+        let name = request.attachment.interfaceName
+        let existing = try kernel { () throws(NetlinkError) in try sockets.container.link(named: name) }
+        if existing != nil {
+            throw CNIError(
+                .alreadyExists,
+                "container already has an interface \(name): \"\(name)\" already exists",
+                details: "run DEL for \(request.attachment) first, or use another CNI_IFNAME"
+            )
+        }
+    }
+
+    /// Bridge, veth pair, port options, VLANs and the container's settings: all that needs no address.
+    private func makePort(
+        _ request: AddRequest,
+        _ configuration: BridgeConfiguration,
+        _ sockets: AttachmentSockets
+    ) throws(CNIError) -> Port {
+        let bridge = try BridgeLink.ensure(configuration, sockets.host)
+        let port = try Port.make(on: bridge, request, configuration, sockets)
+        try port.configure(request, configuration, sockets)
+        try ContainerInterface(port, request, configuration, sockets).prepareSettings()
+        return port
+    }
+
+    /// Addresses and routes in the container, gateways and forwarding on the host.
+    private func assign(
+        _ result: inout NetworkResult,
+        to port: Port,
+        _ request: AddRequest,
+        _ configuration: BridgeConfiguration,
+        _ sockets: AttachmentSockets
+    ) throws(CNIError) {
+        try complete(&result, request, configuration)
+        if configuration.isGateway {
+            if let interface = try GatewayInterface.ensure(result, port, configuration, sockets.host) {
+                result.interfaces.append(interface)
+            }
+        }
+        try ContainerInterface(port, request, configuration, sockets).apply(result, position: Port.containerPosition)
+    }
+
+    /// Gives each address its interface and, where the bridge is the gateway, a gateway and a default route.
+    private func complete(
+        _ result: inout NetworkResult,
+        _ request: AddRequest,
+        _ configuration: BridgeConfiguration
+    ) throws(CNIError) {
+        guard !result.ips.isEmpty else {
+            throw CNIError(
+                .delegation,
+                "IPAM plugin \(request.configuration.ipamType ?? "") returned missing IP config: no address"
+            )
+        }
+        for index in result.ips.indices {
+            result.ips[index].interface = Port.containerPosition
+            if configuration.isGateway && result.ips[index].gateway == nil {
+                result.ips[index].gateway = result.ips[index].address.first.next
+            }
+        }
+        guard configuration.isDefaultGateway else { return }
+        for ip in result.ips {
+            guard let gateway = ip.gateway else { continue }
+            let family = gateway.family
+            let isPresent = result.routes.contains {
+                $0.isDefault && $0.destination.family == family && $0.gateway != nil
+            }
+            if isPresent { continue }
+            // A default route that leaves the gateway open means the same one.
+            result.routes.removeAll {
+                $0.isDefault && $0.destination.family == family && $0 == .init(destination: $0.destination)
+            }
+            result.routes.append(RouteConfiguration(destination: .everything(family), gateway: gateway))
+        }
+    }
+}
+
+extension ContainerInterface {
+    init(
+        _ port: Port,
+        _ request: AddRequest,
+        _ configuration: BridgeConfiguration,
+        _ sockets: AttachmentSockets
+    ) {
+        self.init(
+            sockets: sockets,
+            name: request.attachment.interfaceName,
+            index: port.containerIndex,
+            detectsDuplicates: configuration.detectsDuplicates
+        )
+    }
+}

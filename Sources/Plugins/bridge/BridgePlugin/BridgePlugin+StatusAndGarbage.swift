@@ -1,0 +1,43 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+public import CNI
+public import CNIPlugin
+internal import ContainerNetwork
+internal import Netlink
+internal import RouteNetlink
+
+extension BridgePlugin {
+    /// Whether an ADD could be served: the configuration holds, the bridge's name is free or a bridge's, and the
+    /// address manager is there and has addresses.
+    public func status(_ request: StatusRequest) throws(CNIError) {
+        let configuration = try BridgeConfiguration(request.configuration, arguments: CNIArguments())
+        let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
+        do throws(CNIError) {
+            _ = try BridgeLink.find(configuration.bridge, host)
+        } catch { throw error.asUnavailable }
+        do throws(CNIError) { try request.delegateToIPAM() } catch {
+            // The delegate's own 50 or 51 passes; a delegate that is missing makes this plugin unavailable.
+            throw error.code == .delegation ? error.asUnavailable : error
+        }
+    }
+
+    /// Removes the pairs of this network's attachments that are not listed, then has the addresses released.
+    public func collectGarbage(_ request: GarbageRequest) throws(CNIError) {
+        let network = request.configuration.name
+        let alive = Set(
+            request.validAttachments.map { AttachmentIdentity(network: network, attachment: $0).hostInterfaceName }
+        )
+        let prefix = PortAlias.prefix(network: network)
+        let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
+        let links = try kernel { () throws(NetlinkError) in try host.links() }
+        for link in links where link.kind == "veth" && link.alias?.hasPrefix(prefix) == true {
+            if !alive.contains(link.name) { try host.removeIfPresent(link.index) }
+        }
+        try request.delegateToIPAM()
+    }
+}
+
+extension CNIError {
+    /// The same failure as STATUS reports it: ADD requests cannot be served (code 50).
+    fileprivate var asUnavailable: CNIError { CNIError(.unavailable, message, details: details) }
+}
