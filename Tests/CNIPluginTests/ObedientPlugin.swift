@@ -49,7 +49,7 @@ struct ObedientPlugin: Plugin {
     private static func note(_ line: String, in journal: String) {
         guard !journal.isEmpty else { return }
         let before = (try? File.contentsIfPresent(of: journal)) ?? []
-        try? File.replace(journal, with: (before ?? []) + Array("\(line)\n".utf8))
+        try? File.replace(journal, with: before + Array("\(line)\n".utf8))
     }
 }
 
