@@ -158,7 +158,7 @@ let package = Package(
             linkerSettings: fullyStatic
         ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
-        tests("IPAddressesTests", ["IPAddresses"]),
+        tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),
         tests("JSONTests", ["JSON"]),
         tests("CNITests", ["CNI", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),

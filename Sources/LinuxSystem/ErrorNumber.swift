@@ -27,6 +27,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var inputOutput: ErrorNumber { ErrorNumber(rawValue: EIO) }
     /// The corresponding C constant is `ENXIO`.
     public static var noSuchAddressOrDevice: ErrorNumber { ErrorNumber(rawValue: ENXIO) }
+    /// The corresponding C constant is `ENOEXEC`.
+    public static var executableFormat: ErrorNumber { ErrorNumber(rawValue: ENOEXEC) }
     /// The corresponding C constant is `EAGAIN`.
     public static var tryAgain: ErrorNumber { ErrorNumber(rawValue: EAGAIN) }
     /// The corresponding C constant is `EACCES`.
