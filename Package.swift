@@ -179,6 +179,9 @@ let package = Package(
         ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
+            "HostLocalPluginTests",
+            ["CNI", "CNIPlugin", "HostLocalPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
+        tests(
             "ContainerNetworkTests",
             [
                 "CNI", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink",

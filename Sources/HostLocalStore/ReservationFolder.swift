@@ -62,8 +62,10 @@ struct ReservationFolder {
     }
 
     /// Notes the address that was handed out last from a range set.
+    ///
+    /// Written in place, as the reference does: half an address only moves the point where the search begins.
     func setCursor(ofSet index: Int, to address: IPAddress) throws(SystemCallError) {
-        try File.replace(cursorFile(ofSet: index), with: Array(address.description.utf8))
+        try File.overwrite(cursorFile(ofSet: index), with: Array(address.description.utf8))
     }
 
     /// Reads all reservations, and removes what dead writers left: under the lock nobody is in the middle of writing,

@@ -10,7 +10,7 @@ internal import LinuxSystem
 /// In `<dataDir>/.index/<network>/`, which the reference never reads:
 ///
 /// * `blocks/<first address>`: an ``AddressBlock``; absent means that all of its addresses are free.
-/// * `attachments/<hex digest of the identity>`: the attachment's addresses, a line each.
+/// * `holders/<two hex digits>`: a ``HolderBucket`` of the attachments whose digest begins so.
 /// * `state`: the modification time of the reservation folder that all of this describes.
 ///
 /// The folder is the truth. Every change is made there first, which moves its modification time off the recorded one;
@@ -28,7 +28,7 @@ struct ReservationIndex {
     private let isComplete: Bool
 
     private var blocks: [BlockNumber: Cached<AddressBlock>] = [:]
-    private var attachments: [String: Cached<[IPAddress]>] = [:]
+    private var buckets: [String: Cached<HolderBucket>] = [:]
 
     /// A piece that was read or made, and whether its file has to follow.
     private struct Cached<Value> {
@@ -70,10 +70,12 @@ struct ReservationIndex {
                 entry.owner != nil && (isReclaimable || !isKnown) && time < boot.start - Self.clockMargin
             mark(entry.address, inCurrentBoot: !isEarlier)
             guard let owner = entry.owner else { continue }
-            attachments[fileName(of: owner), default: Cached(value: [])].value.append(entry.address)
+            let holder = digest(of: owner)
+            buckets[HolderBucket.name(for: holder), default: Cached(value: HolderBucket())].value
+                .insert(entry.address, of: holder)
         }
         for number in blocks.keys { blocks[number]?.isChanged = true }
-        for name in attachments.keys { attachments[name]?.isChanged = true }
+        for name in buckets.keys { buckets[name]?.isChanged = true }
     }
 
     private init(folder: ReservationFolder, directory: String, network: String, boot: Boot, isComplete: Bool) {
@@ -94,7 +96,8 @@ struct ReservationIndex {
 
     /// The addresses of an attachment, by its exact name.
     mutating func addresses(of attachment: AttachmentID) throws(StoreFailure) -> [IPAddress] {
-        try entry(fileName(of: attachment))
+        let holder = digest(of: attachment)
+        return try bucket(HolderBucket.name(for: holder)).addresses(of: holder)
     }
 
     /// The lowest address in a state, of the addresses with the given numbers; they must be of one block.
@@ -113,9 +116,17 @@ struct ReservationIndex {
     mutating func insert(_ address: IPAddress, for attachment: AttachmentID) throws(StoreFailure) {
         _ = try block(BlockNumber(of: address))
         mark(address, inCurrentBoot: true)
-        let name = fileName(of: attachment)
-        let others = try entry(name).filter { $0 != address }
-        attachments[name] = Cached(value: others + [address], isChanged: true)
+        let holder = digest(of: attachment)
+        let name = HolderBucket.name(for: holder)
+        var bucket = try bucket(name)
+        bucket.insert(address, of: holder)
+        buckets[name] = Cached(value: bucket, isChanged: true)
+    }
+
+    /// Keeps an address from being reclaimed in this boot.
+    mutating func keep(_ address: IPAddress) throws(StoreFailure) {
+        _ = try block(BlockNumber(of: address))
+        mark(address, inCurrentBoot: true)
     }
 
     /// Follows a release.
@@ -124,8 +135,11 @@ struct ReservationIndex {
         var block = try block(number)
         block.release(at: number.offset(of: address.value))
         blocks[number] = Cached(value: block, isChanged: true)
-        let name = fileName(of: attachment)
-        attachments[name] = Cached(value: try entry(name).filter { $0 != address }, isChanged: true)
+        let holder = digest(of: attachment)
+        let name = HolderBucket.name(for: holder)
+        var bucket = try bucket(name)
+        bucket.remove(address, of: holder)
+        buckets[name] = Cached(value: bucket, isChanged: true)
     }
 
     // MARK: Files
@@ -135,21 +149,23 @@ struct ReservationIndex {
     /// Never fails: an index that could not be written is not vouched for, and made anew next time.
     mutating func save() {
         let changedBlocks = blocks.filter(\.value.isChanged)
-        let changedAttachments = attachments.filter(\.value.isChanged)
-        guard isComplete || !changedBlocks.isEmpty || !changedAttachments.isEmpty else { return }
+        let changedBuckets = buckets.filter(\.value.isChanged)
+        guard isComplete || !changedBlocks.isEmpty || !changedBuckets.isEmpty else { return }
         do {
             if isComplete { try removeForeignFiles() }
             for (number, block) in changedBlocks {
-                try write(
-                    block.value.isEmpty ? [] : block.value.contents(boot: boot.identifier),
-                    to: blockFile(number)
-                )
+                if block.value.isEmpty, number.family == .v6 {
+                    // IPv6 has more blocks than a disk has room. Of IPv4's an empty one is filled again soon.
+                    try File.remove(blockFile(number))
+                } else {
+                    try File.overwrite(blockFile(number), with: block.value.contents(boot: boot.identifier))
+                }
+                blocks[number]?.isChanged = false
             }
-            for (name, addresses) in changedAttachments {
-                try write(Array(addresses.value.map { "\($0)\n" }.joined().utf8), to: attachmentFile(name))
+            for (name, bucket) in changedBuckets {
+                try File.overwrite(bucketFile(name), with: bucket.value.contents)
+                buckets[name]?.isChanged = false
             }
-            for number in changedBlocks.keys { blocks[number]?.isChanged = false }
-            for name in changedAttachments.keys { attachments[name]?.isChanged = false }
             try vouch()
         } catch {
             _ = try? File.remove("\(directory)/state")
@@ -161,32 +177,24 @@ struct ReservationIndex {
     /// The time is read back: a file system may keep it coarsely. A few seconds in the past it stays
     /// different from what a later writer leaves even where seconds are all that is kept.
     private func vouch() throws(SystemCallError) {
-        try Directory.setModificationTime(of: folder.path, nanoseconds: SystemClock.now - 4_000_000_000)
-        guard let time = Directory.modificationTime(of: folder.path) else { return }
+        let target = SystemClock.now - 4_000_000_000
+        try Directory.setModificationTime(of: folder.path, nanoseconds: target)
+        // Later than asked for: somebody who takes no lock was here in between.
+        guard let time = Directory.modificationTime(of: folder.path), time <= target else { return }
         try File.overwrite("\(directory)/state", with: Self.state(time))
     }
 
     /// Makes the directories of an index that is made anew, and removes what it does not replace.
     private func removeForeignFiles() throws(SystemCallError) {
         try Directory.create("\(directory)/blocks", mode: 0o755)
-        try Directory.create("\(directory)/attachments", mode: 0o755)
+        try Directory.create("\(directory)/holders", mode: 0o755)
         for name in try Directory.names(in: "\(directory)/blocks") {
             if let number = BlockNumber(fileName: name), blocks[number] != nil { continue }
             try File.remove("\(directory)/blocks/\(name)")
         }
-        for name in try Directory.names(in: "\(directory)/attachments") where attachments[name] == nil {
-            try File.remove(attachmentFile(name))
+        for name in try Directory.names(in: "\(directory)/holders") where buckets[name] == nil {
+            try File.remove(bucketFile(name))
         }
-    }
-
-    private func write(_ contents: [UInt8], to path: String) throws(SystemCallError) {
-        if contents.isEmpty {
-            try File.remove(path)
-            return
-        }
-        // After another suite's turn most of a large index is as it was, and reading is a third of writing.
-        if isComplete, (try? File.contentsIfPresent(of: path)) == contents { return }
-        try File.overwrite(path, with: contents)
     }
 
     private mutating func block(_ number: BlockNumber) throws(StoreFailure) -> AddressBlock {
@@ -200,21 +208,19 @@ struct ReservationIndex {
         return block
     }
 
-    private mutating func entry(_ name: String) throws(StoreFailure) -> [IPAddress] {
-        if let cached = attachments[name] { return cached.value }
-        var addresses: [IPAddress] = []
-        if !isComplete, let contents = try contents(of: attachmentFile(name)) {
-            for line in contents.split(separator: UInt8(ascii: "\n")) {
-                guard let address = IPAddress(String(decoding: line, as: UTF8.self)) else { throw .stale }
-                addresses.append(address)
-            }
+    private mutating func bucket(_ name: String) throws(StoreFailure) -> HolderBucket {
+        if let cached = buckets[name] { return cached.value }
+        var bucket = HolderBucket()
+        if !isComplete, let contents = try contents(of: bucketFile(name)) {
+            guard let read = HolderBucket(contents: contents) else { throw .stale }
+            bucket = read
         }
-        attachments[name] = Cached(value: addresses)
-        return addresses
+        buckets[name] = Cached(value: bucket)
+        return bucket
     }
 
     private func contents(of path: String) throws(StoreFailure) -> [UInt8]? {
-        do { return try File.contentsIfPresent(of: path, limit: 65_536) } catch { throw .stale }
+        do { return try File.contentsIfPresent(of: path) } catch { throw .stale }
     }
 
     private mutating func mark(_ address: IPAddress, inCurrentBoot: Bool) {
@@ -224,12 +230,12 @@ struct ReservationIndex {
         blocks[number] = Cached(value: block, isChanged: true)
     }
 
-    private func fileName(of attachment: AttachmentID) -> String {
-        AttachmentIdentity(network: network, attachment: attachment).digest.hexadecimal
+    private func digest(of attachment: AttachmentID) -> String {
+        AttachmentIdentity(network: network, attachment: attachment).shortDigest
     }
 
     private func blockFile(_ number: BlockNumber) -> String { "\(directory)/blocks/\(number.fileName)" }
-    private func attachmentFile(_ name: String) -> String { "\(directory)/attachments/\(name)" }
+    private func bucketFile(_ name: String) -> String { "\(directory)/holders/\(name)" }
 
     /// The first word is the format's version.
     private static func state(_ time: Int64) -> [UInt8] { Array("1 \(time)\n".utf8) }

@@ -82,7 +82,7 @@ extension ReservationStore {
                 let cursor = folder.cursor(ofSet: position)
                 if let free = try index.next(.free, in: set, after: cursor) {
                     address = free
-                } else if let old = try index.next(.reclaimable, in: set, after: cursor) {
+                } else if let old = try nextReclaimable(in: set, after: cursor, index: &index) {
                     address = old
                 } else {
                     throw .failed(
@@ -119,6 +119,23 @@ extension ReservationStore {
         return plan
     }
 
+    /// The next address of an earlier boot's attachment; files that say nothing about an owner stay as they are.
+    private func nextReclaimable(
+        in set: RangeSet,
+        after cursor: IPAddress?,
+        index: inout ReservationIndex
+    ) throws(StoreFailure) -> IPAddress? {
+        while let address = try index.next(.reclaimable, in: set, after: cursor) {
+            if isOwned(address) { return address }
+            try index.keep(address)
+        }
+        return nil
+    }
+
+    private func isOwned(_ address: IPAddress) -> Bool {
+        if case .owned? = try? folder.reservation(of: address) { true } else { false }
+    }
+
     private func requireGrantable(
         _ address: IPAddress,
         from set: RangeSet,
@@ -137,7 +154,7 @@ extension ReservationStore {
             throw refuse("it is in \(exclusion), which exclude keeps free")
         }
         if try index.isIn(.free, address) { return }
-        if try index.isIn(.reclaimable, address) { return }
+        if try index.isIn(.reclaimable, address), isOwned(address) { return }
         switch try attempt({ () throws(SystemCallError) in try folder.reservation(of: address) }) {
         case .owned(let owner) where owner.interfaceName.isEmpty:
             throw refuse("container \(owner.containerID) holds it")

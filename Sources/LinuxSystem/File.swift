@@ -64,13 +64,23 @@ public enum File {
         if durability == .powerCut { try Directory.flush(Path.parent(of: path)) }
     }
 
-    /// Writes a file in place, for caches whose validity is recorded elsewhere: a reader may see a part.
+    /// Writes a file in place, for caches whose validity is recorded elsewhere: a reader may see a mixture.
+    ///
+    /// No inode is made when the file exists, and it is never emptied first: some file systems write a file out at
+    /// once that was emptied or renamed over.
     public static func overwrite(
         _ path: String,
         with contents: [UInt8],
         mode: UInt32 = 0o600
     ) throws(SystemCallError) {
-        try OwnedFileDescriptor.open(path, .writeEmptied(mode: mode)).writeAll(contents, subject: path)
+        let file = try OwnedFileDescriptor.open(path, .writeCreating(mode: mode))
+        try file.writeAll(contents, subject: path)
+        let descriptor = file.rawValue
+        var status = stat()
+        try requireSuccess("fstat", on: path) { fstat(descriptor, &status) }
+        if Int(status.st_size) > contents.count {
+            try requireSuccess("ftruncate", on: path) { ftruncate(descriptor, off_t(contents.count)) }
+        }
     }
 
     /// When the contents of a file last changed, in nanoseconds since 1970; nil when there is none.

@@ -28,8 +28,8 @@ public struct OwnedFileDescriptor: ~Copyable {
         case readCreating(mode: UInt32)
         /// `O_WRONLY | O_CREAT | O_EXCL`.
         case writeNew(mode: UInt32)
-        /// `O_WRONLY | O_CREAT | O_TRUNC`.
-        case writeEmptied(mode: UInt32)
+        /// `O_WRONLY | O_CREAT`.
+        case writeCreating(mode: UInt32)
         /// `O_RDWR`.
         case readWrite
         /// `O_WRONLY`: a file under /proc/sys.
@@ -43,7 +43,7 @@ public struct OwnedFileDescriptor: ~Copyable {
             case .read: (O_RDONLY, 0)
             case .readCreating(let mode): (O_RDONLY | O_CREAT, mode)
             case .writeNew(let mode): (O_WRONLY | O_CREAT | O_EXCL, mode)
-            case .writeEmptied(let mode): (O_WRONLY | O_CREAT | O_TRUNC, mode)
+            case .writeCreating(let mode): (O_WRONLY | O_CREAT, mode)
             case .readWrite: (O_RDWR, 0)
             case .write: (O_WRONLY, 0)
             }
