@@ -22,7 +22,9 @@ extension RouteSocket {
         try perform(.removeNeighbor(entry))
     }
 
-    /// The neighbours of an interface, or of all: `ip neighbour show`.
+    /// The neighbours of an interface, or of all: `ip neighbour show nud all`.
+    ///
+    /// The kernel's own entries for multicast are among them, with the state `noARP`.
     public borrowing func neighbors(
         of index: LinkIndex? = nil,
         family: AddressFamily? = nil
