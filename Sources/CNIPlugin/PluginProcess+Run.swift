@@ -243,7 +243,8 @@ private struct Call {
         if variables.isOwnNamespace {
             throw CNIError(
                 .invalidNamespace,
-                "plugin's netns and netns from CNI_NETNS should not be the same",
+                "plugin's netns and netns from CNI_NETNS should not be the same: "
+                    + (variables.invocation.namespacePath ?? ""),
                 details: "set CNI_NETNS_OVERRIDE=1 if the runtime's own namespace is really meant"
             )
         }

@@ -115,8 +115,9 @@ extension RouteRequest {
 
     /// Gives a link a text: `ip link set … alias`; "" removes it.
     public static func setAlias(_ alias: String, of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
-        guard alias.utf8.count < 256 else {
-            throw .invalid("set alias of \(index)", "an alias of \(alias.utf8.count) bytes; 255 are possible")
+        // IFALIASZ is 256, and the kernel counts the NUL that libnl sends besides its own.
+        guard alias.utf8.count < 255 else {
+            throw .invalid("set alias of \(index)", "an alias of \(alias.utf8.count) bytes; 254 are possible")
         }
         return try change("set alias of", index) { rtnl_link_set_ifalias($0, alias) }
     }

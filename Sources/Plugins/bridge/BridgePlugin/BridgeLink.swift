@@ -22,15 +22,16 @@ enum BridgeLink {
         }
         do {
             // A hardware address from us is kept; one from the kernel would follow the ports.
-            try host.addBridge(
+            let index = try host.addBridge(
                 BridgeOptions(
                     name: configuration.bridge,
                     mac: .random(),
-                    mtu: configuration.mtu,
                     vlanFiltering: configuration.needsVLANFiltering,
                     isUp: true
                 )
             )
+            // Set by itself: an MTU in the creating request would be forgotten with the last port.
+            if let mtu = configuration.mtu { try host.setMTU(mtu, of: index) }
         } catch {
             // Another ADD was as fast: EEXIST is what was wanted.
             if error.number != .exists { throw CNIError(error) }
@@ -97,5 +98,5 @@ enum BridgeLink {
     }
 
     /// A port that an ADD of ours made.
-    private static func isOurs(_ port: Link) -> Bool { port.kind == "veth" && port.alias?.hasPrefix("cni ") == true }
+    private static func isOurs(_ port: Link) -> Bool { port.kind == "veth" && PortAlias.isOn(port) }
 }

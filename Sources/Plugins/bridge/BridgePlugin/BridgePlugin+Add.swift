@@ -18,12 +18,14 @@ extension BridgePlugin {
         try requireFreeName(request, sockets)
 
         var ipam = try IPAMAllocation.start(request)
-        let made: Result<Port, CNIError>
-        do throws(CNIError) {
-            made = .success(try makePort(request, configuration, sockets))
-        } catch { made = .failure(error) }
+        let made = Result { () throws(CNIError) in try makePort(request, configuration, sockets) }
         var result = try ipam.finish(request)
-        let port = try made.get()
+        let port = try made.flatMapError { (error) -> Result<Port, CNIError> in
+            Result { () throws(CNIError) in
+                guard error.code == .alreadyExists, try removeLeftover(request, sockets) else { throw error }
+                return try makePort(request, configuration, sockets)
+            }
+        }.get()
 
         result.interfaces = port.interfaces(namespacePath: request.namespacePath, attachment: request.attachment)
         if ipam.isUsed {
@@ -49,6 +51,19 @@ extension BridgePlugin {
                 details: "run DEL for \(request.attachment) first, or use another CNI_IFNAME"
             )
         }
+    }
+
+    /// Removes a pair of our name that no ADD finished, which the missing alias tells.
+    ///
+    /// Only after the address manager has agreed: it gives an attachment that is alive no second address.
+    ///
+    /// - Returns: Whether there was one.
+    private func removeLeftover(_ request: AddRequest, _ sockets: AttachmentSockets) throws(CNIError) -> Bool {
+        guard let link = try sockets.host.veth(named: request.identity.hostInterfaceName), !PortAlias.isOn(link) else {
+            return false
+        }
+        try sockets.host.removeIfPresent(link.index)
+        return true
     }
 
     /// Bridge, veth pair, port options, VLANs and the container's settings: all that needs no address.

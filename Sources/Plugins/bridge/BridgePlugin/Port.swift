@@ -90,6 +90,8 @@ struct Port {
         _ configuration: BridgeConfiguration,
         _ sockets: AttachmentSockets
     ) throws(CNIError) {
+        // Frames go to the bridge, so this is for those who look: the port takes no part in IPv6.
+        try? Sysctl.ipv6(hostName, "accept_ra").write("0")
         try kernel { () throws(NetlinkError) in
             try sockets.host.setAlias(PortAlias(request.identity).text, of: hostIndex)
             if configuration.hairpinMode || configuration.portIsolation {
@@ -131,13 +133,16 @@ extension RouteSocket {
 
 /// The host end's alias (`ip link` prints it): a digest of the network for GC, the rest for people.
 struct PortAlias {
-    /// At most 255 bytes (`IFALIASZ`).
+    /// At most 254 bytes (`IFALIASZ`, less the NUL that is sent).
     let text: String
 
     init(_ identity: AttachmentIdentity) {
         let prefix = Self.prefix(network: identity.network)
-        text = String(decoding: "\(prefix)\(identity.network)/\(identity.attachment)".utf8.prefix(255), as: UTF8.self)
+        text = String(decoding: "\(prefix)\(identity.network)/\(identity.attachment)".utf8.prefix(254), as: UTF8.self)
     }
+
+    /// Whether an ADD of ours has finished making this link.
+    static func isOn(_ link: Link) -> Bool { link.alias?.hasPrefix("cni ") == true }
 
     /// How the aliases of a network's ports begin.
     static func prefix(network: String) -> String {
