@@ -1,4 +1,9 @@
+// libmnl, and the kernel's constants for what it decodes.
 #pragma once
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
