@@ -40,7 +40,8 @@ public struct OwnedFileDescriptor: ~Copyable {
     public static func open(_ path: String, _ access: Access) throws(SystemCallError) -> OwnedFileDescriptor {
         let (flags, mode): (Int32, UInt32) =
             switch access {
-            case .read: (O_RDONLY, 0)
+            // A FIFO in the place of a file must not keep its opener waiting for a writer.
+            case .read: (O_RDONLY | O_NONBLOCK, 0)
             case .readCreating(let mode): (O_RDONLY | O_CREAT, mode)
             case .writeNew(let mode): (O_WRONLY | O_CREAT | O_EXCL, mode)
             case .writeCreating(let mode): (O_WRONLY | O_CREAT, mode)
