@@ -174,13 +174,18 @@ let package = Package(
         tests(
             "CNIRuntimeTests",
             [
-                "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting", "cnitool", "scripted-plugin",
+                "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting", "cnitool",
+                "scripted-plugin",
             ]
         ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "HostLocalPluginTests",
-            ["CNI", "CNIPlugin", "HostLocalPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
+            [
+                "CNI", "CNIPlugin", "HostLocalPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem",
+                "LinuxTesting",
+            ]
+        ),
         tests(
             "ContainerNetworkTests",
             [

@@ -53,8 +53,8 @@ public struct ResultCache: Hashable, Sendable {
             guard let contents = try File.contentsIfPresent(of: file(network: network, id)) else { return .absent }
             text = contents
         } catch {
-            // A name that no file system takes was never stored.
-            return error.number == .nameTooLong ? .absent : .corrupt("\(error)")
+            // A name that no file system takes, or whose directory is none, was never stored.
+            return [.nameTooLong, .notADirectory].contains(error.number) ? .absent : .corrupt("\(error)")
         }
         do {
             let attachment = try CachedAttachment(parsing: text, network: network, id: id)

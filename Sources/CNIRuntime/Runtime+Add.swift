@@ -9,7 +9,8 @@ extension Runtime {
     /// Attaches a container: ADD of each plugin in order, each with the result of the one before it.
     ///
     /// - Parameter rollback: Whether a failed chain is undone with DEL of all plugins, last first. Otherwise the caller
-    ///   must call ``delete(_:from:)``, as the specification demands.
+    ///   must call ``delete(_:from:)``, as the specification demands. What the cache knows as attached is not undone:
+    ///   DEL would take a living container's network away.
     /// - Returns: The result document of the last plugin, in the network's version. It is in the cache as well.
     /// - Throws: The first failure; what could not be undone is among its consequences.
     @discardableResult
@@ -21,6 +22,8 @@ extension Runtime {
         if let problem = cache.problem(storing: network.name, attachment.id) {
             throw RuntimeError(.invalidEnvironment, problem)
         }
+        var isAttachedAlready = false
+        if case .absent = cache.entry(network: network.name, attachment.id) {} else { isAttachedAlready = true }
         var result: JSONValue?
         do throws(RuntimeError) {
             for (step, plugin) in Runtime.steps(network, .add) {
@@ -48,6 +51,18 @@ extension Runtime {
             return result
         } catch {
             guard rollback else { throw error }
+            guard !isAttachedAlready else {
+                var failure = error
+                failure.consequences.append(
+                    RuntimeError(
+                        .alreadyExists,
+                        "nothing was undone, as \(attachment.id) seems to be attached to network \"\(network.name)\""
+                            + " since an earlier ADD; if it is not in use, DEL removes it",
+                        details: cache.file(network: network.name, attachment.id)
+                    )
+                )
+                throw failure
+            }
             throw undo(attachment, in: network, result: result, after: error)
         }
     }

@@ -97,6 +97,7 @@ internal import Testing
         #expect(
             failed.errors.contains("ADD of network \"lab\": plugin 2 of 2, second: the daemon is starting (code 11)")
         )
+        #expect(failed.errors.contains("what the plugins had made was undone"))
         #expect(try plugins.calls().map(\.summary) == ["ADD first", "ADD second", "DEL second", "DEL first"])
         try plugins.forgetCalls()
         #expect(try cnitool("add", "lab", "/run/netns/demo", "--no-rollback").status == 1)
@@ -149,14 +150,15 @@ internal import Testing
 
     @Test func `an interrupted add is undone`() throws {
         try plugins.answer(with: [
-            "first": ["ADD": ["sleepMilliseconds": 300, "result": result("10.0.0.1/24")]],
+            "first": ["ADD": ["sleepMilliseconds": 10000, "result": result("10.0.0.1/24")]],
             "second": ["ADD": ["passPreviousResult": true]],
         ])
         let outcome = try Command.outcome(
             [
                 "sh", "-c",
-                #"$0 add lab /run/netns/demo --cache-dir $1 & sleep 0.1; kill -TERM $!; wait $!"#,
-                try BuiltProduct.path("cnitool"), directory.path,
+                #"$0 add lab /run/netns/demo --cache-dir $1 & while ! [ -s $2/log.jsonl ]; do sleep 0.01; done;"#
+                    + " kill -TERM $!; wait $!",
+                try BuiltProduct.path("cnitool"), directory.path, plugins.path,
             ],
             environment: ["CNI_PATH=\(plugins.path)", "NETCONFPATH=\(directory.path)", "PATH=/usr/bin:/bin"]
         )

@@ -145,6 +145,22 @@ internal import Testing
         #expect(deletions.allSatisfy { $0.input["prevResult"]?.value == result("10.0.0.1/24") })
     }
 
+    @Test(arguments: [true, false])
+    func `a second ADD that fails does not take the first one's network away`(damaged: Bool) throws {
+        let laboratory = try Laboratory(script: ["first": ["ADD": ["result": result("10.0.0.1/24")]]])
+        try laboratory.runtime.add(try attachment(), to: try list(["first"]), rollback: true)
+        if damaged { try File.replace(laboratory.file(), with: []) }
+        try laboratory.plugins.answer(with: ["first": ["ADD": ["error": ["code": 102, "msg": "eth0 exists"]]]])
+        try laboratory.plugins.forgetCalls()
+        let error = failure {
+            try laboratory.runtime.add(try attachment(), to: try list(["first"]), rollback: true)
+        }
+        #expect(error?.cause.message == "eth0 exists")
+        #expect(error?.consequences.first?.cause.code == .alreadyExists)
+        #expect(try laboratory.calls() == ["ADD first"])
+        #expect(File.isRegular(laboratory.file()))
+    }
+
     @Test func `rollback goes on when a plugin is not installed`() throws {
         let laboratory = try Laboratory(["first"], script: ["first": ["ADD": ["result": result("10.0.0.1/24")]]])
         let error = failure {

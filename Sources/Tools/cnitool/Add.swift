@@ -29,7 +29,14 @@ extension CNITool {
         func run() throws {
             let list = try network.findNetwork()
             let attachment = try container.attachment()
-            let result = try network.runtime.add(attachment, to: list, rollback: rollback)
+            let result: JSONValue
+            do { result = try network.runtime.add(attachment, to: list, rollback: rollback) } catch {
+                Terminal.complain("cnitool: \(error)")
+                if rollback, error.step != nil, error.consequences.isEmpty {
+                    Terminal.complain("cnitool: what the plugins had made was undone")
+                }
+                throw ExitCode.failure
+            }
             guard output.isForReading else { return Terminal.write(result) }
             Terminal.write("Attached \(attachment.id) to network \(list.name).")
             for line in try Add.summary(of: result, version: list.version) { Terminal.write("  \(line)") }

@@ -57,7 +57,8 @@ struct CNITool: ParsableCommand {
             Glibc.exit(1)
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
-            Terminal.complain(fullMessage(for: error))
+            // A bare exit code has been explained where it was thrown.
+            if !(error is ExitCode) { Terminal.complain(fullMessage(for: error)) }
             Glibc.exit(1)
         }
     }

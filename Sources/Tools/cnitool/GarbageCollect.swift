@@ -48,6 +48,11 @@ extension CNITool {
             var attachments: Set<AttachmentID> = []
             for text in kept { attachments.insert(try GarbageCollect.attachment(text)) }
             let list = try network.findNetwork()
+            let known = Set(try network.caching.cache.list(network: list.name).attachments.map(\.id))
+            for id in attachments.subtracting(known).map(\.description).sorted() {
+                // Another runtime may keep its results elsewhere; or the name is misspelt.
+                Terminal.complain("cnitool: warning: --keep \(id) is not in \(network.caching.cache.directory)")
+            }
             let collection = try network.runtime.collectGarbage(of: list, keeping: attachments)
             guard output.isForReading else { return }
             if list.garbageCollectionDisabled {
@@ -55,9 +60,10 @@ extension CNITool {
             }
             for id in collection.detached { Terminal.write("Detached \(id).") }
             if collection.detached.isEmpty { Terminal.write("No cached attachment had to be detached.") }
+            let plugins = list.plugins.map(\.type).joined(separator: ", ")
             Terminal.write(
                 collection.ranPlugins
-                    ? "The plugins were asked to collect what they hold: \(list.plugins.map(\.type).joined(separator: ", "))."
+                    ? "The plugins were asked to collect what they hold: \(plugins)."
                     : "Network \(list.name) has version \(list.version), which has no GC: the plugins were not asked."
             )
         }
