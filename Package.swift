@@ -83,6 +83,7 @@ let package = Package(
     name: "swift-cni",
     products: plugins.map(\.product) + [
         .executable(name: "cnitool", targets: ["cnitool"]),
+        .executable(name: "plugin-bench", targets: ["plugin-bench"]),
         .executable(name: "plugin-cases", targets: ["plugin-cases"]),
     ],
     dependencies: [
@@ -137,12 +138,16 @@ let package = Package(
             pkgConfig: "libmnl",
             providers: [.apt(["libmnl-dev"])]
         ),
+        .target(name: "CForkExec", path: "Tests/Support/CForkExec"),
         .target(
             name: "LinuxTesting",
             dependencies: ["JSON", "LinuxSystem"],
             path: "Tests/Support/LinuxTesting",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "plugin-bench", dependencies: ["CForkExec", "IPAddresses", "JSON", "LinuxSystem", "RouteNetlink"],
+            path: "Tests/Support/plugin-bench", swiftSettings: strict, linkerSettings: fullyStatic),
         .executableTarget(
             name: "plugin-cases",
             dependencies: ["IPAddresses", "JSON", "LinuxSystem"],

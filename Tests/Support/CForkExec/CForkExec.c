@@ -1,0 +1,19 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+#include "CForkExec.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+pid_t cforkexec_start(const char *path, char *const arguments[], char *const environment[],
+                      int standard_input, int standard_output) {
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child == 0) {
+        if (dup2(standard_input, 0) < 0 || dup2(standard_output, 1) < 0 || dup2(standard_output, 2) < 0) _exit(127);
+        // Where posix_spawn closes it, too: the program must see the end of its input.
+        if (standard_input > 2) close(standard_input);
+        execve(path, arguments, environment);
+        _exit(127);
+    }
+    return child;
+}
