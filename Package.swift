@@ -162,6 +162,8 @@ let package = Package(
             swiftSettings: strict,
             linkerSettings: fullyStatic
         ),
+        .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
+        tests("EndToEndTests", ["CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),
         tests("JSONTests", ["JSON"]),

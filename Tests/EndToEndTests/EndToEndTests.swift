@@ -1,0 +1,6 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+/// The built executables, driven as a runtime would drive them. One after the other: some of them measure time.
+@Suite(.serialized) enum EndToEnd {}

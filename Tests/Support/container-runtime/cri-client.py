@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# swift-cni, SPDX-License-Identifier: Apache-2.0
+"""Speaks the container runtime interface (runtime.v1) as a kubelet does, one command per call, answers in JSON.
+
+The few messages needed are encoded by hand: a field is a number and a text, bytes, an integer, or a list of fields.
+Field numbers: kubernetes/cri-api, pkg/apis/runtime/v1/api.proto.
+"""
+import json
+import sys
+
+import grpc
+
+
+def varint(number):
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def message(*fields):
+    encoded = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            encoded += varint(number << 3) + varint(value)
+            continue
+        if isinstance(value, list):
+            value = message(*value)
+        if isinstance(value, str):
+            value = value.encode()
+        encoded += varint(number << 3 | 2) + varint(len(value)) + value
+    return encoded
+
+
+def fields(encoded):
+    """All fields of a message: number -> values; nested messages stay bytes."""
+    decoded, place = {}, 0
+
+    def next_varint():
+        nonlocal place
+        number = shift = 0
+        while True:
+            byte = encoded[place]
+            place += 1
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return number
+
+    while place < len(encoded):
+        key = next_varint()
+        if key & 7 == 0:
+            value = next_varint()
+        elif key & 7 == 2:
+            length = next_varint()
+            value = encoded[place:place + length]
+            place += length
+        else:
+            raise ValueError(f"wire type {key & 7}")
+        decoded.setdefault(key >> 3, []).append(value)
+    return decoded
+
+
+def text(decoded, number):
+    return decoded.get(number, [b""])[0].decode()
+
+
+class Runtime:
+    def __init__(self, socket):
+        self.channel = grpc.insecure_channel("unix://" + socket)
+
+    def call(self, method, *request):
+        function = self.channel.unary_unary("/runtime.v1.RuntimeService/" + method)
+        return fields(function(message(*request), timeout=60, wait_for_ready=True))
+
+    def status(self):
+        """Why the runtime or its network is not ready; empty when both are."""
+        status = fields(self.call("Status")[1][0])
+        conditions = [fields(condition) for condition in status.get(1, [])]
+        return {text(c, 1): text(c, 4) or "not ready" for c in conditions if c.get(2, [0])[0] != 1}
+
+    def run(self, name, image, cgroup):
+        """A pod with one container that sleeps."""
+        pod = [(1, [(1, name), (2, "uid-" + name), (3, "default")]), (2, name), (8, [(1, cgroup)])]
+        pod_id = text(self.call("RunPodSandbox", (1, pod)), 1)
+        container = [(1, [(1, "main")]), (2, [(1, image)]), (3, "/bin/sleep"), (4, "1000000"), (15, [])]
+        created = self.call("CreateContainer", (1, pod_id), (2, container), (3, pod))
+        self.call("StartContainer", (1, text(created, 1)))
+        network = fields(fields(self.call("PodSandboxStatus", (1, pod_id))[1][0])[5][0])
+        addresses = [text(network, 1)] + [text(fields(other), 1) for other in network.get(2, [])]
+        return {"pod": pod_id, "container": text(created, 1), "addresses": addresses}
+
+    def execute(self, container, *command):
+        answer = self.call("ExecSync", (1, container), *[(2, word) for word in command], (3, 30))
+        return {"status": answer.get(3, [0])[0], "output": text(answer, 1) + text(answer, 2)}
+
+    def remove(self, pod):
+        self.call("StopPodSandbox", (1, pod))
+        self.call("RemovePodSandbox", (1, pod))
+        return {}
+
+
+if __name__ == "__main__":
+    runtime = Runtime(sys.argv[1])
+    try:
+        print(json.dumps(getattr(runtime, sys.argv[2])(*sys.argv[3:])))
+    except grpc.RpcError as error:
+        sys.exit(f"{error.code()}: {error.details()}")
