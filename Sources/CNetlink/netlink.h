@@ -1,6 +1,8 @@
 // libnl-3, libnl-route-3 and the kernel's own constants, as one module.
 #pragma once
+// First: the kernel headers leave out what the C library has defined, not the other way round.
 #include <net/if.h>
+#include <netinet/in.h>
 #include <netlink/addr.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
