@@ -11,7 +11,10 @@ public struct IPAMRelease: ~Copyable {
 
     /// Starts the address manager, when the configuration names one.
     public static func start(_ request: DeleteRequest) throws(CNIError) -> IPAMRelease {
-        guard let type = request.configuration.ipamType else { return IPAMRelease(delegate: nil) }
+        // A configuration that names this plugin as its own address manager was refused by ADD.
+        guard let type = request.configuration.ipamType, type != request.plugin else {
+            return IPAMRelease(delegate: nil)
+        }
         return IPAMRelease(delegate: try request.startDelegate(type))
     }
 

@@ -173,6 +173,7 @@ private struct Call {
         case .add:
             return try plugin.add(
                 AddRequest(
+                    plugin: P.name,
                     configuration: configuration,
                     invocation: invocation,
                     diagnostics: diagnostics,
@@ -185,6 +186,7 @@ private struct Call {
         case .check:
             try plugin.check(
                 CheckRequest(
+                    plugin: P.name,
                     configuration: configuration,
                     invocation: invocation,
                     diagnostics: diagnostics,
@@ -196,6 +198,7 @@ private struct Call {
         case .delete:
             try plugin.delete(
                 DeleteRequest(
+                    plugin: P.name,
                     configuration: configuration,
                     invocation: invocation,
                     diagnostics: diagnostics,
@@ -205,7 +208,12 @@ private struct Call {
             )
         case .status:
             try plugin.status(
-                StatusRequest(configuration: configuration, invocation: invocation, diagnostics: diagnostics)
+                StatusRequest(
+                    plugin: P.name,
+                    configuration: configuration,
+                    invocation: invocation,
+                    diagnostics: diagnostics
+                )
             )
         case .garbageCollect:
             guard let valid = try configuration.validAttachments() else {
@@ -217,6 +225,7 @@ private struct Call {
             }
             try plugin.collectGarbage(
                 GarbageRequest(
+                    plugin: P.name,
                     configuration: configuration,
                     invocation: invocation,
                     diagnostics: diagnostics,

@@ -6,8 +6,17 @@ internal import JSON
 
 extension PluginRequest {
     /// Starts another plugin with this request's environment; it waits for its configuration.
+    ///
+    /// - Throws: ``CNIError`` with code 7 when it is this plugin: a delegate gets the same configuration, and would
+    ///   start itself without end.
     public func startDelegate(_ type: String) throws(CNIError) -> RunningPlugin {
-        try RunningPlugin.start(type, invocation)
+        guard type != plugin else {
+            throw CNIError(
+                .invalidConfiguration,
+                "network configuration: ipam.type: is \"\(type)\", which is this plugin, must be an address manager"
+            )
+        }
+        return try RunningPlugin.start(type, invocation)
     }
 
     /// Hands a delegate this request's configuration, waits for it and passes on its standard error.

@@ -6,6 +6,8 @@ internal import LinuxSystem
 
 /// What every request carries.
 public protocol PluginRequest {
+    /// The plugin's own name.
+    var plugin: String { get }
     /// The network configuration.
     var configuration: NetworkConfiguration { get }
     /// The environment, as a delegate gets it too.
@@ -16,6 +18,8 @@ public protocol PluginRequest {
 
 /// ADD.
 public struct AddRequest: PluginRequest {
+    /// The plugin's own name.
+    public let plugin: String
     /// The network configuration.
     public let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.
@@ -37,6 +41,8 @@ public struct AddRequest: PluginRequest {
 
 /// DEL.
 public struct DeleteRequest: PluginRequest {
+    /// The plugin's own name.
+    public let plugin: String
     /// The network configuration.
     public let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.
@@ -54,6 +60,8 @@ public struct DeleteRequest: PluginRequest {
 
 /// CHECK.
 public struct CheckRequest: PluginRequest {
+    /// The plugin's own name.
+    public let plugin: String
     /// The network configuration.
     public let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.
@@ -86,6 +94,8 @@ public struct CheckRequest: PluginRequest {
 
 /// STATUS.
 public struct StatusRequest: PluginRequest {
+    /// The plugin's own name.
+    public let plugin: String
     /// The network configuration.
     public let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.
@@ -96,6 +106,8 @@ public struct StatusRequest: PluginRequest {
 
 /// GC.
 public struct GarbageRequest: PluginRequest {
+    /// The plugin's own name.
+    public let plugin: String
     /// The network configuration.
     public let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.

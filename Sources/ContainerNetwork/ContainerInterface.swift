@@ -1,7 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 public import CNI
-internal import IPAddresses
+public import IPAddresses
 internal import LinuxSystem
 internal import Netlink
 public import RouteNetlink
@@ -61,6 +61,15 @@ public struct ContainerInterface {
         try kernel { () throws(NetlinkError) in try sockets.container.bringUp(index) }
         if detectsDuplicates && addresses.contains(where: { $0.family == .v6 }) { try waitForDuplicateDetection() }
         for route in result.routes { try add(route, of: result) }
+    }
+
+    /// Tells the neighbours who owns the addresses now, once the port forwards.
+    ///
+    /// The kernel announced them when the link came up (`arp_notify`, `ndisc_notify`), but a bridge opens the port a
+    /// moment later, and a neighbour that knows the previous owner would go on writing to it for half a minute. Setting
+    /// the hardware address, even to what it is, makes the kernel say it again (`NETDEV_CHANGEADDR`).
+    public func announce(as mac: MACAddress) throws(CNIError) {
+        try kernel { () throws(NetlinkError) in try sockets.container.setMAC(mac, of: index) }
     }
 
     private func add(_ address: IPPrefix) throws(CNIError) {

@@ -91,8 +91,8 @@ struct ReservationFolder {
         return entries
     }
 
-    /// Far more than two names of 255 bytes.
-    private static let reservationLimit = 4096
+    /// More than two names: a container's comes from the environment, whose strings end at 128 KiB (`MAX_ARG_STRLEN`).
+    private static let reservationLimit = 256 << 10
 
     private func file(of address: IPAddress) -> String { "\(path)/\(address)" }
     private func cursorFile(ofSet index: Int) -> String { "\(path)/last_reserved_ip.\(index)" }

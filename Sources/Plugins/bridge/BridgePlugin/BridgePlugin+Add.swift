@@ -29,11 +29,12 @@ extension BridgePlugin {
 
         result.interfaces = port.interfaces(namespacePath: request.namespacePath, attachment: request.attachment)
         if ipam.isUsed {
-            try assign(&result, to: port, request, configuration, sockets)
+            let interface = ContainerInterface(port, request, configuration, sockets)
+            try assign(&result, to: interface, of: port, request, configuration, sockets)
+            try sockets.waitUntilOperational(port.hostIndex, named: port.hostName)
+            try interface.announce(as: port.containerMAC)
         } else if !configuration.disablesContainerInterface {
             try kernel { () throws(NetlinkError) in try sockets.container.bringUp(port.containerIndex) }
-        }
-        if !configuration.disablesContainerInterface {
             try sockets.waitUntilOperational(port.hostIndex, named: port.hostName)
         }
         if let dns = try request.configuration.dns(), !dns.isEmpty { result.dns = dns }
@@ -82,18 +83,19 @@ extension BridgePlugin {
     /// Addresses and routes in the container, gateways and forwarding on the host.
     private func assign(
         _ result: inout NetworkResult,
-        to port: Port,
+        to interface: ContainerInterface,
+        of port: Port,
         _ request: AddRequest,
         _ configuration: BridgeConfiguration,
         _ sockets: AttachmentSockets
     ) throws(CNIError) {
         try complete(&result, request, configuration)
         if configuration.isGateway {
-            if let interface = try GatewayInterface.ensure(result, port, configuration, sockets.host) {
-                result.interfaces.append(interface)
+            if let added = try GatewayInterface.ensure(result, port, configuration, sockets.host) {
+                result.interfaces.append(added)
             }
         }
-        try ContainerInterface(port, request, configuration, sockets).apply(result, position: Port.containerPosition)
+        try interface.apply(result, position: Port.containerPosition)
     }
 
     /// Gives each address its interface and, where the bridge is the gateway, a gateway and a default route.
