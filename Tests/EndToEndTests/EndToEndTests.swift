@@ -2,5 +2,7 @@
 
 import Testing
 
-/// The built executables, driven as a runtime would drive them. One after the other: some of them measure time.
+/// The built executables, driven as a runtime would drive them.
+///
+/// One after the other: some of the tests measure time.
 @Suite(.serialized) enum EndToEnd {}

@@ -25,6 +25,8 @@ enum ConfinedHost {
         _ body: @escaping @Sendable () throws -> Void
     ) throws {
         let root = try TemporaryDirectory()
+        // The confined thread must not be the last to let go of these: it cannot see the directories they remove.
+        defer { withExtendedLifetime((root, host, container)) {} }
         try Threads.run(1) { _ in
             try host.namespace.run {
                 Result {

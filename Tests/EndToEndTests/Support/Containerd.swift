@@ -21,10 +21,10 @@ final class Containerd {
     private var process: ChildProcess?
 
     /// Starts containerd with one network, imports the image, and waits until the network is ready.
-    static func start(on host: TestHost, list: JSONValue) throws -> Containerd {
+    static func start(on host: TestHost, list: [UInt8]) throws -> Containerd {
         let containerd = Containerd(host)
         for name in ["run", "lib", "net.d"] { try Directory.create(host.path(name), mode: 0o755) }
-        try File.create(host.path("net.d/10-pods.conflist"), with: list.text(.indented))
+        try File.create(host.path("net.d/10-pods.conflist"), with: list)
         try File.create(host.path("containerd.toml"), with: Array(containerd.configuration.utf8))
         try File.create(host.path("start.sh"), with: Array(containerd.startScript.utf8))
         try containerd.startProcess()
@@ -57,7 +57,7 @@ final class Containerd {
         }
     }
 
-    /// Where attachments are recorded beside the host's own state: results, and namespaces of pods.
+    /// Where attachments are recorded beside the host's own state: reservations, results, and namespaces of pods.
     var stateOfNetworks: [String] { [host.path("lib/cni"), host.path("run/netns")] }
 
     /// Runs a pod with one container.

@@ -15,7 +15,7 @@ struct Ping: ~Copyable {
         let sent: Int
         /// When answers arrived, in seconds since 1970.
         let answers: [Double]
-        /// The first sequence numbers that were not answered.
+        /// All it printed.
         let output: String
     }
 

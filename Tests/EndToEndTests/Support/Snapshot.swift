@@ -67,8 +67,9 @@ struct Snapshot: Equatable {
         }
     }
 
-    /// Paths of files, with what they hold for reservations. What belongs to a network and not to one of its
-    /// attachments is left out: the lock, the cursors.
+    /// Paths of files below a directory.
+    ///
+    /// What belongs to a network and not to one of its attachments is left out: the lock, the cursors.
     static func files(below directory: String) -> [String] {
         guard let names = try? Directory.namesIfPresent(in: directory) else { return [] }
         return names.sorted().flatMap { name -> [String] in

@@ -29,7 +29,9 @@ enum Threads {
     }
 }
 
-/// A thread with its body. Started once, joined once; the failure is read after that.
+/// A thread with its body.
+///
+/// Started once, joined once; the failure is read after that.
 private final class Worker: @unchecked Sendable {
     private let body: @Sendable () throws -> Void
     private var thread = pthread_t()
