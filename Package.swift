@@ -146,8 +146,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(
-            name: "plugin-bench", dependencies: ["CForkExec", "IPAddresses", "JSON", "LinuxSystem", "RouteNetlink"],
-            path: "Tests/Support/plugin-bench", swiftSettings: strict, linkerSettings: fullyStatic),
+            name: "plugin-bench",
+            dependencies: ["CForkExec", "IPAddresses", "JSON", "LinuxSystem", "RouteNetlink"],
+            path: "Tests/Support/plugin-bench",
+            swiftSettings: strict,
+            linkerSettings: fullyStatic
+        ),
         .executableTarget(
             name: "plugin-cases",
             dependencies: ["IPAddresses", "JSON", "LinuxSystem"],
