@@ -19,9 +19,8 @@ struct Snapshot {
             for link in links {
                 lines.insert("\(place): \(description(ofLink: link))")
                 for address in link.value(at: "addr_info")?.array ?? [] where !isAutomatic(address: address) {
-                    lines.insert(
-                        "\(place): address \(address.text("local"))/\(address.text("prefixlen")) on \(link.text("ifname"))"
-                    )
+                    let prefix = "\(address.text("local"))/\(address.text("prefixlen"))"
+                    lines.insert("\(place): address \(prefix) on \(link.text("ifname"))")
                 }
             }
             // Where lo is alone there are no routes.
