@@ -4,9 +4,11 @@ public import CNI
 internal import CNIExecution
 internal import JSON
 
-/// An address allocation that runs beside the plugin's own work: started early, collected when addresses are needed.
+/// An address allocation that runs beside the plugin's own work, in three steps.
 ///
-/// It must be collected whatever happens meanwhile: an allocation that succeeded is taken back by the undo list.
+/// Starting costs nothing but a process: the address manager does nothing before it has its configuration, and one
+/// that never gets it is killed. Once begun, the allocation must be finished whatever happens meanwhile: one that
+/// succeeded is taken back by the undo list.
 public struct IPAMAllocation: ~Copyable {
     private let type: String?
     private var delegate: RunningPlugin?
@@ -14,12 +16,15 @@ public struct IPAMAllocation: ~Copyable {
     /// Whether the configuration names an address manager; without one the network is layer 2 only.
     public var isUsed: Bool { type != nil }
 
-    /// Starts the address manager with its configuration.
+    /// Starts the address manager, which waits for its configuration.
     public static func start(_ request: AddRequest) throws(CNIError) -> IPAMAllocation {
         guard let type = request.configuration.ipamType else { return IPAMAllocation(type: nil, delegate: nil) }
-        var delegate = try request.startDelegate(type)
-        try delegate.send(request.configuration.root.value)
-        return IPAMAllocation(type: type, delegate: delegate)
+        return IPAMAllocation(type: type, delegate: try request.startDelegate(type))
+    }
+
+    /// Has the address manager allocate, while the caller goes on.
+    public mutating func begin(_ request: AddRequest) throws(CNIError) {
+        try delegate?.send(request.configuration.root.value)
     }
 
     private init(type: String?, delegate: consuming RunningPlugin?) {

@@ -14,10 +14,11 @@ extension BridgePlugin {
     /// The address manager starts up and allocates while the links are made.
     public func add(_ request: AddRequest) throws(CNIError) -> NetworkResult {
         let configuration = try BridgeConfiguration(request.configuration, arguments: request.arguments)
+        var ipam = try IPAMAllocation.start(request)
         let sockets = try AttachmentSockets(namespacePath: request.namespacePath)
         try requireFreeName(request, sockets)
 
-        var ipam = try IPAMAllocation.start(request)
+        try ipam.begin(request)
         let made = Result { () throws(CNIError) in try makePort(request, configuration, sockets) }
         var result = try ipam.finish(request)
         let port = try made.flatMapError { (error) -> Result<Port, CNIError> in
@@ -41,7 +42,7 @@ extension BridgePlugin {
         return result
     }
 
-    /// A second ADD of a live attachment must fail before anything, a delegate included, has changed.
+    /// A second ADD of a live attachment must fail before anything has changed; its delegate has not been told to yet.
     private func requireFreeName(_ request: AddRequest, _ sockets: AttachmentSockets) throws(CNIError) {
         let name = request.attachment.interfaceName
         let existing = try kernel { () throws(NetlinkError) in try sockets.container.link(named: name) }
