@@ -36,12 +36,13 @@ extension PluginProcess {
             try requireVerb(verb, in: version)
             let variables = try Variables(verb: verb, input)
             let configuration = try NetworkConfiguration(document: document, version: version)
-            let call = Call(
-                variables: variables,
+            let context = RequestContext(
+                plugin: P.name,
                 configuration: configuration,
-                diagnostics: diagnostics,
-                undo: undo
+                invocation: variables.invocation,
+                diagnostics: diagnostics
             )
+            let call = PluginCall(variables: variables, context: context, undo: undo)
             if let result = try call.perform(verb, P()) {
                 try UndoList.stopIfInterrupted()
                 output.standardOutput = result.document(version: version).text(.indented)
@@ -100,163 +101,5 @@ extension PluginProcess {
                 details: "config is \"\(version)\", \(verb.rawValue) needs \(since) or newer"
             )
         }
-    }
-}
-
-/// The `CNI_` variables of one invocation, validated for its verb.
-struct Variables {
-    let invocation: PluginInvocation
-    let namespaceOverride: Bool
-
-    /// - Throws: ``CNIError`` with code 4; all missing variables are named at once.
-    init(verb: Verb, _ input: ProcessInput) throws(CNIError) {
-        let required: [String] =
-            switch verb {
-            case .add, .check: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"]
-            case .delete: ["CNI_CONTAINERID", "CNI_IFNAME", "CNI_PATH"]
-            case .garbageCollect, .status: ["CNI_PATH"]
-            case .version: []
-            }
-        let missing = required.filter { (input.variable($0) ?? "").isEmpty }
-        guard missing.isEmpty else {
-            throw CNIError(
-                .invalidEnvironment,
-                "required env variables [\(missing.joined(separator: ","))] missing",
-                details: "\(verb.rawValue) needs \(required.joined(separator: ", "))"
-            )
-        }
-        invocation = PluginInvocation(
-            verb: verb,
-            containerID: input.variable("CNI_CONTAINERID") ?? "",
-            namespacePath: input.variable("CNI_NETNS").flatMap { $0.isEmpty ? nil : $0 },
-            interfaceName: input.variable("CNI_IFNAME") ?? "",
-            arguments: input.variable("CNI_ARGS") ?? "",
-            searchPath: input.variable("CNI_PATH") ?? "",
-            inheritedEnvironment: input.environment
-        )
-        let override = input.variable("CNI_NETNS_OVERRIDE") ?? ""
-        namespaceOverride = override == "1" || override.lowercased() == "true"
-        guard required.contains("CNI_CONTAINERID") else { return }
-        if let problem = Identifier.problem(withName: invocation.containerID) {
-            throw CNIError(
-                .invalidEnvironment,
-                "CNI_CONTAINERID: \"\(invocation.containerID.prefix(64))\" \(problem)"
-            )
-        }
-        if let problem = Identifier.problem(withInterfaceName: invocation.interfaceName) {
-            throw CNIError(
-                .invalidEnvironment,
-                "CNI_IFNAME: \"\(invocation.interfaceName.prefix(64))\" \(problem)"
-            )
-        }
-    }
-
-    /// Whether CNI_NETNS is the namespace this process runs in, and nobody said that this is meant.
-    var isOwnNamespace: Bool {
-        guard !namespaceOverride, let path = invocation.namespacePath,
-            let identity = NetworkNamespace.identity(of: path)
-        else { return false }
-        return identity == NetworkNamespace.currentIdentity
-    }
-}
-
-/// One validated invocation, on its way to the plugin.
-private struct Call {
-    let variables: Variables
-    let configuration: NetworkConfiguration
-    let diagnostics: Diagnostics
-    let undo: UndoList
-
-    func perform<P: Plugin>(_ verb: Verb, _ plugin: P) throws(CNIError) -> NetworkResult? {
-        let invocation = variables.invocation
-        switch verb {
-        case .add:
-            return try plugin.add(
-                AddRequest(
-                    plugin: P.name,
-                    configuration: configuration,
-                    invocation: invocation,
-                    diagnostics: diagnostics,
-                    identity: identity,
-                    arguments: try CNIArguments(invocation.arguments, known: P.knownArguments),
-                    namespacePath: try requireForeignNamespace(),
-                    undo: undo
-                )
-            )
-        case .check:
-            try plugin.check(
-                CheckRequest(
-                    plugin: P.name,
-                    configuration: configuration,
-                    invocation: invocation,
-                    diagnostics: diagnostics,
-                    identity: identity,
-                    arguments: try CNIArguments(invocation.arguments, known: P.knownArguments),
-                    namespacePath: try requireForeignNamespace()
-                )
-            )
-        case .delete:
-            try plugin.delete(
-                DeleteRequest(
-                    plugin: P.name,
-                    configuration: configuration,
-                    invocation: invocation,
-                    diagnostics: diagnostics,
-                    identity: identity,
-                    namespacePath: variables.isOwnNamespace ? nil : invocation.namespacePath
-                )
-            )
-        case .status:
-            try plugin.status(
-                StatusRequest(
-                    plugin: P.name,
-                    configuration: configuration,
-                    invocation: invocation,
-                    diagnostics: diagnostics
-                )
-            )
-        case .garbageCollect:
-            guard let valid = try configuration.validAttachments() else {
-                throw CNIError(
-                    .invalidConfiguration,
-                    "network configuration: cni.dev/valid-attachments: is required for GC but missing",
-                    details: "an empty list means that every attachment is garbage; nothing was removed"
-                )
-            }
-            try plugin.collectGarbage(
-                GarbageRequest(
-                    plugin: P.name,
-                    configuration: configuration,
-                    invocation: invocation,
-                    diagnostics: diagnostics,
-                    validAttachments: valid
-                )
-            )
-        case .version: break
-        }
-        return nil
-    }
-
-    private var identity: AttachmentIdentity {
-        AttachmentIdentity(
-            network: configuration.name,
-            attachment: AttachmentID(
-                containerID: variables.invocation.containerID,
-                interfaceName: variables.invocation.interfaceName
-            )
-        )
-    }
-
-    /// - Throws: ``CNIError`` with code 8 before anything has been changed.
-    private func requireForeignNamespace() throws(CNIError) -> String {
-        if variables.isOwnNamespace {
-            throw CNIError(
-                .invalidNamespace,
-                "plugin's netns and netns from CNI_NETNS should not be the same: "
-                    + (variables.invocation.namespacePath ?? ""),
-                details: "set CNI_NETNS_OVERRIDE=1 if the runtime's own namespace is really meant"
-            )
-        }
-        return variables.invocation.namespacePath ?? ""
     }
 }

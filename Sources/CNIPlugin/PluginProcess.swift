@@ -45,7 +45,10 @@ public enum PluginProcess {
     /// Does what the environment asks of a plugin and exits.
     public static func main(_ plugin: (some Plugin).Type) -> Never {
         TerminationSignals.note()
-        var output = run(plugin, ProcessInput(environment: environment(), readStandardInput: readStandardInput))
+        var output = run(
+            plugin,
+            ProcessInput(environment: ProcessEnvironment.entries, readStandardInput: readStandardInput)
+        )
         let standardOutput = OwnedFileDescriptor(adopting: STDOUT_FILENO)
         do { try standardOutput.writeAll(output.standardOutput, subject: "standard output") } catch {
             output.standardError.append("error: \(error)")
@@ -69,15 +72,5 @@ public enum PluginProcess {
         if patience != nil && isatty(STDIN_FILENO) == 1 { return [] }
         let standardInput = OwnedFileDescriptor(adopting: STDIN_FILENO)
         return try standardInput.readToEnd(limit: inputLimit, subject: "standard input", patience: patience)
-    }
-
-    private static func environment() -> [String] {
-        var entries: [String] = []
-        var pointer = environ
-        while let entry = pointer.pointee {
-            entries.append(String(cString: entry))
-            pointer += 1
-        }
-        return entries
     }
 }

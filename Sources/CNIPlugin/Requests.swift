@@ -5,27 +5,38 @@ public import CNIExecution
 internal import LinuxSystem
 
 /// What every request carries.
-public protocol PluginRequest {
+public struct RequestContext {
     /// The plugin's own name.
-    var plugin: String { get }
+    let plugin: String
     /// The network configuration.
-    var configuration: NetworkConfiguration { get }
+    let configuration: NetworkConfiguration
     /// The environment, as a delegate gets it too.
-    var invocation: PluginInvocation { get }
+    let invocation: PluginInvocation
     /// Where warnings go.
-    var diagnostics: Diagnostics { get }
+    let diagnostics: Diagnostics
+}
+
+/// A request of any verb.
+public protocol PluginRequest {
+    /// What every request carries.
+    var context: RequestContext { get }
+}
+
+extension PluginRequest {
+    /// The plugin's own name.
+    public var plugin: String { context.plugin }
+    /// The network configuration.
+    public var configuration: NetworkConfiguration { context.configuration }
+    /// The environment, as a delegate gets it too.
+    public var invocation: PluginInvocation { context.invocation }
+    /// Where warnings go.
+    public var diagnostics: Diagnostics { context.diagnostics }
 }
 
 /// ADD.
 public struct AddRequest: PluginRequest {
-    /// The plugin's own name.
-    public let plugin: String
-    /// The network configuration.
-    public let configuration: NetworkConfiguration
-    /// The environment, as a delegate gets it too.
-    public let invocation: PluginInvocation
-    /// Where warnings go.
-    public let diagnostics: Diagnostics
+    /// What every request carries.
+    public let context: RequestContext
     /// The network, the container and its interface.
     public let identity: AttachmentIdentity
     /// `CNI_ARGS`.
@@ -41,14 +52,8 @@ public struct AddRequest: PluginRequest {
 
 /// DEL.
 public struct DeleteRequest: PluginRequest {
-    /// The plugin's own name.
-    public let plugin: String
-    /// The network configuration.
-    public let configuration: NetworkConfiguration
-    /// The environment, as a delegate gets it too.
-    public let invocation: PluginInvocation
-    /// Where warnings go.
-    public let diagnostics: Diagnostics
+    /// What every request carries.
+    public let context: RequestContext
     /// The network, the container and its interface.
     public let identity: AttachmentIdentity
     /// The container's network namespace; nil when it is gone, or is the plugin's own.
@@ -60,14 +65,8 @@ public struct DeleteRequest: PluginRequest {
 
 /// CHECK.
 public struct CheckRequest: PluginRequest {
-    /// The plugin's own name.
-    public let plugin: String
-    /// The network configuration.
-    public let configuration: NetworkConfiguration
-    /// The environment, as a delegate gets it too.
-    public let invocation: PluginInvocation
-    /// Where warnings go.
-    public let diagnostics: Diagnostics
+    /// What every request carries.
+    public let context: RequestContext
     /// The network, the container and its interface.
     public let identity: AttachmentIdentity
     /// `CNI_ARGS`.
@@ -94,26 +93,14 @@ public struct CheckRequest: PluginRequest {
 
 /// STATUS.
 public struct StatusRequest: PluginRequest {
-    /// The plugin's own name.
-    public let plugin: String
-    /// The network configuration.
-    public let configuration: NetworkConfiguration
-    /// The environment, as a delegate gets it too.
-    public let invocation: PluginInvocation
-    /// Where warnings go.
-    public let diagnostics: Diagnostics
+    /// What every request carries.
+    public let context: RequestContext
 }
 
 /// GC.
 public struct GarbageRequest: PluginRequest {
-    /// The plugin's own name.
-    public let plugin: String
-    /// The network configuration.
-    public let configuration: NetworkConfiguration
-    /// The environment, as a delegate gets it too.
-    public let invocation: PluginInvocation
-    /// Where warnings go.
-    public let diagnostics: Diagnostics
+    /// What every request carries.
+    public let context: RequestContext
     /// The attachments in use; everything else of this network is garbage, with an empty set all of it.
     public let validAttachments: Set<AttachmentID>
 }

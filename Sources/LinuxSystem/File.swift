@@ -39,12 +39,9 @@ public enum File {
         mode: UInt32 = 0o600,
         durability: Durability = .process
     ) throws(SystemCallError) {
-        let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
-        do { try requireSuccess("rename", on: path) { Glibc.rename(temporary, path) } } catch {
-            unlink(temporary)
-            throw error
+        try install(path, contents, mode: mode, durability: durability) { (temporary) throws(SystemCallError) in
+            try requireSuccess("rename", on: path) { Glibc.rename(temporary, path) }
         }
-        if durability == .powerCut { try Directory.flush(Path.parent(of: path)) }
     }
 
     /// Makes a file that must not exist yet, complete from its first moment.
@@ -56,8 +53,28 @@ public enum File {
         mode: UInt32 = 0o600,
         durability: Durability = .process
     ) throws(SystemCallError) {
+        try install(path, contents, mode: mode, durability: durability) { (temporary) throws(SystemCallError) in
+            do throws(SystemCallError) {
+                try requireSuccess(shim: "renameat2", on: path, clinux_rename_exclusively(temporary, path))
+            } catch {
+                guard error.number == .invalidArgument else { throw error }
+                // A file system that cannot rename so (NFS) can link: the name is as new, in two steps.
+                try requireSuccess("link", on: path) { link(temporary, path) }
+                unlink(temporary)
+            }
+        }
+    }
+
+    /// Writes a temporary file, has it named, and leaves none behind.
+    private static func install(
+        _ path: String,
+        _ contents: [UInt8],
+        mode: UInt32,
+        durability: Durability,
+        naming: (_ temporary: String) throws(SystemCallError) -> Void
+    ) throws(SystemCallError) {
         let temporary = try writeTemporary(beside: path, contents, mode: mode, durability: durability)
-        do { try requireSuccess(shim: "renameat2", on: path, clinux_rename_exclusively(temporary, path)) } catch {
+        do { try naming(temporary) } catch {
             unlink(temporary)
             throw error
         }

@@ -49,7 +49,7 @@ struct NetworkOptions: ParsableArguments {
         Runtime(
             pluginPath: Environment.nonempty("CNI_PATH") ?? Runtime.standardPluginPath,
             cache: caching.cache,
-            environment: Environment.entries,
+            environment: ProcessEnvironment.entries,
             notify: { Terminal.complain("cnitool: \($0)") }
         )
     }

@@ -4,17 +4,6 @@ internal import Glibc
 
 /// The environment cnitool was started with.
 enum Environment {
-    /// All entries as `KEY=value`, for the plugins.
-    static var entries: [String] {
-        var entries: [String] = []
-        var pointer = environ
-        while let entry = pointer.pointee {
-            entries.append(String(cString: entry))
-            pointer += 1
-        }
-        return entries
-    }
-
     /// The value of a variable that is set to something.
     static func nonempty(_ name: String) -> String? {
         guard let value = getenv(name), value.pointee != 0 else { return nil }

@@ -41,7 +41,7 @@ public enum Command {
         var child = try ChildProcess.start(
             try locate(name),
             arguments: Array(words.dropFirst()),
-            environment: environment ?? inheritedEnvironment
+            environment: environment ?? ProcessEnvironment.entries
         )
         try child.send(Array(input.utf8))
         return try child.wait()
@@ -57,17 +57,6 @@ public enum Command {
     public static func json(_ words: String..., in namespace: borrowing NetworkNamespace) throws -> JSONNode {
         let text = try namespace.run { Result { try run(words) } }.get()
         return JSONNode(text.isEmpty ? .array([]) : try JSONValue(parsing: Array(text.utf8)))
-    }
-
-    /// The environment of the test process.
-    public static var inheritedEnvironment: [String] {
-        var entries: [String] = []
-        var pointer = environ
-        while let entry = pointer.pointee {
-            entries.append(String(cString: entry))
-            pointer += 1
-        }
-        return entries
     }
 
     private static func locate(_ name: String) throws -> String {

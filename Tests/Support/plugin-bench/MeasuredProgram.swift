@@ -10,8 +10,8 @@ internal import LinuxSystem
 final class MeasuredProgram {
     private let path: String
     private let input: [UInt8]
-    private let arguments: CStringArray
-    private let environment: CStringArray
+    private let arguments: CStringList
+    private let environment: CStringList
     private let output: OwnedFileDescriptor
 
     /// What one run took.
@@ -38,8 +38,8 @@ final class MeasuredProgram {
     init(_ path: String, arguments: [String] = [], environment: [String], input: String = "") throws {
         self.path = path
         self.input = Array(input.utf8)
-        self.arguments = CStringArray([path] + arguments)
-        self.environment = CStringArray(environment)
+        self.arguments = CStringList([path] + arguments)
+        self.environment = CStringList(environment)
         output = try .memoryFile(named: "output")
         guard self.input.count <= 65536 else { throw BenchError("the input of \(path) does not fit in a pipe") }
     }
@@ -136,22 +136,4 @@ func now() -> Int64 {
 
 extension timeval {
     fileprivate var nanoseconds: Int64 { Int64(tv_sec) * 1_000_000_000 + Int64(tv_usec) * 1000 }
-}
-
-/// A NULL-terminated array of C strings that lives as long as the value.
-private final class CStringArray {
-    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-    private let count: Int
-
-    init(_ strings: [String]) {
-        count = strings.count
-        pointers = .allocate(capacity: count + 1)
-        for (index, string) in strings.enumerated() { (pointers + index).initialize(to: strdup(string)) }
-        (pointers + count).initialize(to: nil)
-    }
-
-    deinit {
-        for index in 0..<count { free(pointers[index]) }
-        pointers.deallocate()
-    }
 }
