@@ -119,9 +119,16 @@ void clinux_note_termination_signals(void) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     struct sigaction action = {.sa_handler = note_signal};  // no SA_RESTART: waits must end
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    const int ignorable[] = {SIGINT, SIGHUP};
+    for (unsigned i = 0; i < sizeof ignorable / sizeof *ignorable; i++) {
+        struct sigaction inherited;
+        // A background job of a shell, or nohup: what was ignored on purpose stays ignored.
+        if (sigaction(ignorable[i], NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN) continue;
+        sigaction(ignorable[i], &action, NULL);
+    }
     signal(SIGPIPE, SIG_IGN);
+    // Ignored, it would have the kernel reap children whose exit status is wanted.
+    signal(SIGCHLD, SIG_DFL);
 }
 
 int clinux_noted_termination_signal(void) {

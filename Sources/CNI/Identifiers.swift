@@ -95,6 +95,12 @@ public struct AttachmentIdentity: Hashable, Sendable {
     /// The host end of the attachment's veth pair: "veth" and 11 base-32 characters (RFC 4648, lower case) of the
     /// digest, so that a later DEL finds it without any other knowledge.
     public var hostInterfaceName: String { "veth" + digest.base32Prefix(11) }
+
+    /// Whether a name has the form of ``hostInterfaceName``.
+    public static func isHostInterfaceName(_ name: String) -> Bool {
+        name.utf8.count == 15 && name.hasPrefix("veth")
+            && name.utf8.dropFirst(4).allSatisfy { (0x61...0x7a).contains($0) || (0x32...0x37).contains($0) }
+    }
 }
 
 extension Collection<UInt8> {

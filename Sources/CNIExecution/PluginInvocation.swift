@@ -1,5 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import LinuxSystem
+
 /// What a plugin is asked to do (specification, section 2, `CNI_COMMAND`).
 public enum Verb: String, Hashable, Sendable, CaseIterable {
     /// Attach a container.
@@ -65,7 +67,9 @@ public struct PluginInvocation: Hashable, Sendable {
             ("CNI_COMMAND", verb.rawValue), ("CNI_CONTAINERID", containerID), ("CNI_NETNS", namespacePath ?? ""),
             ("CNI_IFNAME", interfaceName), ("CNI_ARGS", arguments), ("CNI_PATH", searchPath),
         ]
-        let inherited = inheritedEnvironment.filter { entry in !own.contains { entry.hasPrefix("\($0.0)=") } }
+        let inherited = inheritedEnvironment.filter { entry in
+            !own.contains { ProcessEnvironment.value(of: $0.0, in: entry) != nil }
+        }
         return inherited + own.map { "\($0.0)=\($0.1)" }
     }
 }

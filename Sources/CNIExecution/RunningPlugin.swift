@@ -115,7 +115,8 @@ public enum PluginPath {
     ///
     /// - Throws: ``CNIError`` with code 104 that names the directories, or 7 when the type is no file name.
     public static func find(_ type: String, in searchPath: String) throws(CNIError) -> String {
-        guard !type.isEmpty, !type.contains("/"), type != ".", type != ".." else {
+        // Bytes, not characters: a combining mark behind a slash makes another character of it, not of the path.
+        guard !type.isEmpty, !type.utf8.contains(where: { $0 == 0x2f || $0 == 0 }), type != ".", type != ".." else {
             throw CNIError(
                 .invalidConfiguration,
                 "plugin type \"\(type)\" is not the name of an executable in CNI_PATH"

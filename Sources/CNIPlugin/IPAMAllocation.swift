@@ -16,6 +16,11 @@ public struct IPAMAllocation: ~Copyable {
     /// Whether the configuration names an address manager; without one the network is layer 2 only.
     public var isUsed: Bool { type != nil }
 
+    /// Whether the address manager is known to need no interface, and may allocate before there is one.
+    ///
+    /// dhcp, for one, asks the network through it.
+    public var needsNoInterface: Bool { type == "host-local" || type == "static" }
+
     /// Starts the address manager, which waits for its configuration.
     public static func start(_ request: AddRequest) throws(CNIError) -> IPAMAllocation {
         guard let type = request.configuration.ipamType else { return IPAMAllocation(type: nil, delegate: nil) }
@@ -41,12 +46,16 @@ public struct IPAMAllocation: ~Copyable {
         do { answer = try request.collect(delegate) } catch {
             // One that reported a failure has cleaned up. One that fell over has not, and may hold an address; none of
             // an earlier attachment, whose interface would have been found.
-            if error.code == .delegation { try? request.undoDelegate(type) }
+            if error.code == .delegation { try registerRelease(request, type) }
             throw error
         }
+        try registerRelease(request, type)
+        return try request.result(of: answer, from: type)
+    }
+
+    private func registerRelease(_ request: AddRequest, _ type: String) throws(CNIError) {
         try request.undo.register("release the address with plugin \(type)") { () throws(CNIError) in
             try request.undoDelegate(type)
         }
-        return try request.result(of: answer, from: type)
     }
 }

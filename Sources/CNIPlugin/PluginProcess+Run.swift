@@ -77,6 +77,7 @@ extension PluginProcess {
             if error.number == .fileTooLarge {
                 throw CNIError(.decoding, "network configuration: is longer than \(inputLimit >> 20) MiB")
             }
+            try UndoList.stopIfInterrupted()
             throw CNIError(.inputOutput, "standard input could not be read", details: "\(error)")
         }
         do {

@@ -24,7 +24,10 @@ public struct ProcessInput {
 
     /// The last value of a variable; nil when it is not set.
     func variable(_ name: String) -> String? {
-        environment.last { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.utf8.count + 1)) }
+        for entry in environment.reversed() {
+            if let value = ProcessEnvironment.value(of: name, in: entry) { return value }
+        }
+        return nil
     }
 }
 
@@ -71,6 +74,7 @@ public enum PluginProcess {
         // A person at a terminal who asks for the version should not have to type a document.
         if patience != nil && isatty(STDIN_FILENO) == 1 { return [] }
         let standardInput = OwnedFileDescriptor(adopting: STDIN_FILENO)
-        return try standardInput.readToEnd(limit: inputLimit, subject: "standard input", patience: patience)
+        // Waiting is what a signal can end; a blocked read could not be.
+        return try standardInput.readToEnd(limit: inputLimit, subject: "standard input", patience: patience ?? -1)
     }
 }

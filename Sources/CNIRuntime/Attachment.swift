@@ -52,10 +52,11 @@ public struct Attachment: Hashable, Sendable {
     /// The text of `CNI_ARGS`.
     var argumentText: String { arguments.map { "\($0.key)=\($0.value)" }.joined(separator: ";") }
 
-    /// Fills what the caller left empty from what was in force when the attachment was made.
+    /// Fills the arguments the caller left empty from what was in force when the attachment was made.
+    ///
+    /// The namespace is not among them: one that the caller says is gone may have its path taken by another.
     func completed(by cached: CachedAttachment) -> Attachment {
         var copy = self
-        if copy.namespacePath == nil { copy.namespacePath = cached.namespacePath }
         if copy.arguments.isEmpty { copy.arguments = cached.arguments }
         if copy.capabilityArguments.members.isEmpty { copy.capabilityArguments = cached.capabilityArguments }
         return copy

@@ -27,9 +27,6 @@ extension Runtime {
         var result: JSONValue?
         do throws(RuntimeError) {
             for (step, plugin) in Runtime.steps(network, .add) {
-                if let signal = TerminationSignals.received {
-                    throw RuntimeError(CNIError(.interrupted, "not started: signal \(signal) arrived"), at: step)
-                }
                 let request = network.request(
                     to: plugin,
                     capabilityArguments: attachment.capabilityArguments,

@@ -3,6 +3,7 @@
 internal import CNI
 internal import CNIExecution
 internal import JSON
+internal import LinuxSystem
 
 /// Being a runtime: runs the plugins of a network in order and remembers what they answered.
 ///
@@ -60,6 +61,10 @@ extension Runtime {
         _ configuration: JSONValue,
         for attachment: Attachment? = nil
     ) throws(RuntimeError) -> JSONValue? {
+        // A plugin started now would be told of the signal at once.
+        if let signal = TerminationSignals.received {
+            throw RuntimeError(CNIError(.interrupted, "not started: signal \(signal) arrived"), at: step)
+        }
         let invocation = PluginInvocation(
             verb: step.verb,
             containerID: attachment?.id.containerID ?? "",

@@ -39,12 +39,8 @@ public struct AttachmentCheck {
 
     /// The previous result's addresses on the interface, and its routes in any table of the container.
     public func requireAddressesAndRoutes(of result: NetworkResult, on link: Link) throws(CNIError) {
-        let own = result.ips.filter { ip in
-            guard let position = ip.interface, result.interfaces.indices.contains(position) else { return true }
-            return result.interfaces[position].name == interfaceName && result.interfaces[position].sandbox != nil
-        }
         let present = try kernel { () throws(NetlinkError) in try sockets.container.addresses(of: link.index) }
-        for ip in own where !present.contains(where: { $0.prefix == ip.address }) {
+        for ip in addresses(of: result) where !present.contains(where: { $0.prefix == ip.address }) {
             throw Self.difference("address \(ip.address) is missing on \(interfaceName) in the container")
         }
         for family in AddressFamily.allCases {
@@ -55,6 +51,14 @@ public struct AttachmentCheck {
                 let via = route.gateway.map { " via \($0)" } ?? ""
                 throw Self.difference("route to \(route.destination)\(via) is missing in the container")
             }
+        }
+    }
+
+    /// The addresses that a chain's result assigns to this interface: later plugins may have added other ones.
+    public func addresses(of result: NetworkResult) -> [NetworkResult.IPConfiguration] {
+        result.ips.filter { ip in
+            guard let position = ip.interface, result.interfaces.indices.contains(position) else { return true }
+            return result.interfaces[position].name == interfaceName && result.interfaces[position].sandbox != nil
         }
     }
 

@@ -6,7 +6,12 @@ public import Netlink
 
 extension CNIError {
     /// What the kernel refused, as code 100: the request, the error's name, and the kernel's own words.
-    public init(_ error: NetlinkError) { self.init(.kernel, "\(error)") }
+    ///
+    /// A wait that a termination signal ended is code 106.
+    public init(_ error: NetlinkError) {
+        let isInterrupted = error.number == .interrupted && TerminationSignals.received != nil
+        self.init(isInterrupted ? .interrupted : .kernel, "\(error)")
+    }
 
     /// A system call that failed while something was being done.
     public init(_ error: SystemCallError, _ what: String, code: Code = .kernel) {

@@ -41,15 +41,19 @@ extension RouteSocket {
         replacing: Bool,
         isUnused: () throws(CNIError) -> Bool
     ) throws(CNIError) {
-        let present = try addressesOutsideLinkScope(of: link)
+        let present = try allAddresses(of: link)
         let wanted = Set(gateways.map(\.prefix))
         let missing = gateways.filter { gateway in !present.contains { $0.prefix == gateway.prefix } }
-        let strangers = present.filter { !wanted.contains($0.prefix) }
+        let strangers = present.filter { !wanted.contains($0.prefix) && !$0.prefix.address.isLinkLocal }
         if missing.isEmpty && !strangers.contains(where: Gateway.isOurs) { return }
         let unused = strangers.contains(where: Gateway.isOurs) ? try isUnused() : false
         for stranger in strangers {
             let overlapping = missing.first { $0.prefix.overlaps(stranger.prefix) }
-            if Gateway.isOurs(stranger) && unused || overlapping != nil && replacing {
+            if Gateway.isOurs(stranger) && unused {
+                try remove(stranger, from: link)
+                // A port that came meanwhile may have found it here, and needs it.
+                if try !isUnused() { try add(stranger.prefix, to: link) }
+            } else if overlapping != nil && replacing {
                 try remove(stranger, from: link)
             } else if let overlapping {
                 throw CNIError(
@@ -60,24 +64,24 @@ extension RouteSocket {
                 )
             }
         }
-        for gateway in missing { try add(gateway, to: link) }
+        // Looked at again: with the first address of a subnet the kernel removes the others.
+        for gateway in try missingGateways(gateways, on: link) { try add(gateway.prefix, to: link) }
     }
 
     /// The gateways of a list that an interface does not have.
     public borrowing func missingGateways(_ gateways: [Gateway], on link: Link) throws(CNIError) -> [Gateway] {
-        let present = try addressesOutsideLinkScope(of: link)
+        let present = try allAddresses(of: link)
         return gateways.filter { gateway in !present.contains { $0.prefix == gateway.prefix } }
     }
 
-    private borrowing func addressesOutsideLinkScope(of link: Link) throws(CNIError) -> [LinkAddress] {
-        let all = try kernel { () throws(NetlinkError) in try addresses(of: link.index) }
-        return all.filter { !$0.prefix.address.isLinkLocal }
+    private borrowing func allAddresses(of link: Link) throws(CNIError) -> [LinkAddress] {
+        try kernel { () throws(NetlinkError) in try addresses(of: link.index) }
     }
 
-    private borrowing func add(_ gateway: Gateway, to link: Link) throws(CNIError) {
+    private borrowing func add(_ gateway: IPPrefix, to link: Link) throws(CNIError) {
         let address = LinkAddress(
-            prefix: gateway.prefix,
-            flags: gateway.prefix.family == .v6 ? [.noDAD] : [],
+            prefix: gateway,
+            flags: gateway.family == .v6 ? [.noDAD] : [],
             protocolNumber: Gateway.addressProtocol
         )
         do { try addAddress(address, to: link.index) } catch {

@@ -11,7 +11,8 @@ internal import LinuxSystem
 ///
 /// * `blocks/<first address>`: an ``AddressBlock``; absent means that all of its addresses are free.
 /// * `holders/<two hex digits>`: a ``HolderBucket`` of the attachments whose digest begins so.
-/// * `state`: the modification time of the reservation folder that all of this describes.
+/// * `state`: the modification time of the reservation folder that all of this describes, and the boot it was written
+///   in: after a power cut files may be of different ages, so another boot's index is made anew.
 ///
 /// The folder is the truth. Every change is made there first, which moves its modification time off the recorded one;
 /// after the index has followed, the folder is given a new time and that is recorded. So a writer that died in between,
@@ -40,7 +41,7 @@ struct ReservationIndex {
     init?(ifValidFor folder: ReservationFolder, in directory: String, network: String, boot: Boot) {
         guard let recorded = try? File.contents(of: "\(directory)/state", limit: 256),
             let time = Directory.modificationTime(of: folder.path),
-            recorded == Self.state(time)
+            recorded == Self.state(time, boot)
         else { return nil }
         self.init(folder: folder, directory: directory, network: network, boot: boot, isComplete: false)
     }
@@ -58,6 +59,7 @@ struct ReservationIndex {
         boot: Boot
     ) {
         var older = Self(folder: folder, directory: directory, network: network, boot: boot, isComplete: false)
+        let isOfEarlierBoot = Self.isUntouchedSinceEarlierBoot(folder, directory, boot)
         self.init(folder: folder, directory: directory, network: network, boot: boot, isComplete: true)
         // From here on the files are no index until they are written in full.
         _ = try? File.remove("\(directory)/state")
@@ -67,7 +69,8 @@ struct ReservationIndex {
             let time = folder.reservationTime(of: entry.address) ?? .max
             // What nobody is known to own cannot be handed over.
             let isEarlier =
-                entry.owner != nil && (isReclaimable || !isKnown) && time < boot.start - Self.clockMargin
+                entry.owner != nil
+                && (isOfEarlierBoot || (isReclaimable || !isKnown) && time < boot.start - Self.clockMargin)
             mark(entry.address, inCurrentBoot: !isEarlier)
             guard let owner = entry.owner else { continue }
             let holder = digest(of: owner)
@@ -181,7 +184,7 @@ struct ReservationIndex {
         try Directory.setModificationTime(of: folder.path, nanoseconds: target)
         // Later than asked for: somebody who takes no lock was here in between.
         guard let time = Directory.modificationTime(of: folder.path), time <= target else { return }
-        try File.overwrite("\(directory)/state", with: Self.state(time))
+        try File.overwrite("\(directory)/state", with: Self.state(time, boot))
     }
 
     /// Makes the directories of an index that is made anew, and removes what it does not replace.
@@ -238,7 +241,20 @@ struct ReservationIndex {
     private func bucketFile(_ name: String) -> String { "\(directory)/holders/\(name)" }
 
     /// The first word is the format's version.
-    private static func state(_ time: Int64) -> [UInt8] { Array("1 \(time)\n".utf8) }
+    private static func state(_ time: Int64, _ boot: Boot) -> [UInt8] { Array("2 \(time) \(boot.identifier)\n".utf8) }
+
+    /// Whether the last change of the folder was ours and in another boot: then everything in it is from before this one,
+    /// whatever the clock said.
+    private static func isUntouchedSinceEarlierBoot(
+        _ folder: ReservationFolder,
+        _ directory: String,
+        _ boot: Boot
+    ) -> Bool {
+        guard let recorded = try? File.contents(of: "\(directory)/state", limit: 256),
+            let time = Directory.modificationTime(of: folder.path), !boot.identifier.isEmpty
+        else { return false }
+        return recorded.starts(with: "2 \(time) ".utf8) && recorded != state(time, boot)
+    }
 
     /// A minute, in nanoseconds.
     private static let clockMargin: Int64 = 60_000_000_000

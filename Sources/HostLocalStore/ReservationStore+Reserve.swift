@@ -119,15 +119,20 @@ extension ReservationStore {
         return plan
     }
 
-    /// The next address of an earlier boot's attachment; files that say nothing about an owner stay as they are.
-    private func nextReclaimable(
+    /// The next address of an earlier boot's attachment.
+    ///
+    /// A file that cannot be read stays as it is. One that is torn, or gone, shows that the index does not describe the
+    /// folder: making it anew frees the address.
+    func nextReclaimable(
         in set: RangeSet,
         after cursor: IPAddress?,
         index: inout ReservationIndex
     ) throws(StoreFailure) -> IPAddress? {
         while let address = try index.next(.reclaimable, in: set, after: cursor) {
-            if isOwned(address) { return address }
-            try index.keep(address)
+            do {
+                guard case .owned? = try folder.reservation(of: address) else { throw StoreFailure.stale }
+                return address
+            } catch is SystemCallError { try index.keep(address) } catch { throw .stale }
         }
         return nil
     }

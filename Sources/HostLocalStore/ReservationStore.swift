@@ -135,7 +135,7 @@ public struct ReservationStore {
     private func firstFull(of sets: [RangeSet], in index: inout ReservationIndex) throws(StoreFailure) -> Int? {
         for (position, set) in sets.enumerated() {
             if try index.next(.free, in: set, after: nil) != nil { continue }
-            if try index.next(.reclaimable, in: set, after: nil) != nil { continue }
+            if try nextReclaimable(in: set, after: nil, index: &index) != nil { continue }
             return position
         }
         return nil

@@ -48,14 +48,16 @@ public struct ChildProcess: ~Copyable {
         let errors = try OwnedFileDescriptor.memoryFile(named: "stderr")
         let argumentList = CStringList([path] + arguments)
         let environmentList = CStringList(environment)
-        let child = clinux_spawn(
-            path,
-            argumentList.pointers,
-            environmentList.pointers,
-            reader.rawValue,
-            output.rawValue,
-            errors.rawValue
-        )
+        let child = withExtendedLifetime((argumentList, environmentList)) {
+            clinux_spawn(
+                path,
+                argumentList.pointers,
+                environmentList.pointers,
+                reader.rawValue,
+                output.rawValue,
+                errors.rawValue
+            )
+        }
         try requireSuccess(shim: "execve", on: path, child)
         let notice = clinux_process_descriptor(child)
         guard notice >= 0 else {

@@ -61,6 +61,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var readOnlyFileSystem: ErrorNumber { ErrorNumber(rawValue: EROFS) }
     /// The corresponding C constant is `EPIPE`.
     public static var brokenPipe: ErrorNumber { ErrorNumber(rawValue: EPIPE) }
+    /// The corresponding C constant is `ENOSYS`.
+    public static var noSuchCall: ErrorNumber { ErrorNumber(rawValue: ENOSYS) }
     /// The corresponding C constant is `ENOTEMPTY`.
     public static var notEmpty: ErrorNumber { ErrorNumber(rawValue: ENOTEMPTY) }
     /// The corresponding C constant is `EOPNOTSUPP`.

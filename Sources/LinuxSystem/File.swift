@@ -57,8 +57,8 @@ public enum File {
             do throws(SystemCallError) {
                 try requireSuccess(shim: "renameat2", on: path, clinux_rename_exclusively(temporary, path))
             } catch {
-                guard error.number == .invalidArgument else { throw error }
-                // A file system that cannot rename so (NFS) can link: the name is as new, in two steps.
+                guard error.number == .invalidArgument || error.number == .noSuchCall else { throw error }
+                // A file system or a filter that cannot rename so can link: the name is as new, in two steps.
                 try requireSuccess("link", on: path) { link(temporary, path) }
                 unlink(temporary)
             }
@@ -104,7 +104,10 @@ public enum File {
     public static func modificationTime(of path: String) -> Int64? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        // A damaged inode may be of any year; 64 bits of nanoseconds end in 2262.
+        let (nanoseconds, overflow) = Int64(status.st_mtim.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        let (time, carry) = nanoseconds.addingReportingOverflow(Int64(status.st_mtim.tv_nsec))
+        return overflow || carry ? (status.st_mtim.tv_sec < 0 ? .min : .max) : time
     }
 
     /// Removes a name.
@@ -175,7 +178,7 @@ public enum Path {
     /// The path with its "." and ".." and repeated slashes worked out as text, without looking at the file system.
     public static func normalized(_ path: String) -> String {
         var components: [Substring] = []
-        let isAbsolute = path.hasPrefix("/")
+        let isAbsolute = path.utf8.first == UInt8(ascii: "/")
         for component in path.split(separator: "/") where component != "." {
             if component != ".." {
                 components.append(component)
@@ -191,7 +194,7 @@ public enum Path {
 
     /// The path as seen from the root, without resolving links.
     public static func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
+        if path.utf8.first == UInt8(ascii: "/") { return path }
         guard let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
         return "\(String(cString: current))/\(path)"

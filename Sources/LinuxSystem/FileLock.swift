@@ -16,6 +16,8 @@ public struct FileLock: ~Copyable {
         // Contended: only now is a signal worth letting through.
         TerminationSignals.admit()
         defer { TerminationSignals.hold() }
+        // One that had been waiting is spent by now, and would not interrupt what follows.
+        if TerminationSignals.received != nil { throw SystemCallError("flock", on: path, .interrupted) }
         while flock(descriptor.rawValue, LOCK_EX) != 0 {
             let number = ErrorNumber.current
             if number != .interrupted || TerminationSignals.received != nil {

@@ -62,7 +62,8 @@ public struct OwnedFileDescriptor: ~Copyable {
 
     /// Reads from the current position to the end.
     ///
-    /// - Parameter patience: How long to wait for each next byte, in nanoseconds; nil waits for ever.
+    /// - Parameter patience: How long to wait for each next byte, in nanoseconds; a negative one waits until a
+    ///   termination signal arrives (`EINTR`), nil for ever.
     /// - Throws: `EFBIG` when there are more than `limit` bytes; nothing past them is read. `ETIMEDOUT` when patience
     ///   ran out.
     public borrowing func readToEnd(
@@ -73,14 +74,16 @@ public struct OwnedFileDescriptor: ~Copyable {
         var contents: [UInt8] = []
         var chunk = min(limit + 1, 4096)
         while true {
+            let descriptor = rawValue
+            if let patience {
+                let ready = clinux_wait_readable(descriptor, patience)
+                if ready == 0 { throw SystemCallError("read", on: subject, .timedOut) }
+                if ready == -EINTR, TerminationSignals.received == nil { continue }
+                try requireSuccess(shim: "ppoll", on: subject, ready)
+            }
             let start = contents.count
             // Grown chunk by chunk: what a peer claims to send is never allocated in advance.
             contents.append(contentsOf: repeatElement(0, count: chunk))
-            let descriptor = rawValue
-            if let patience {
-                let ready = try requireSuccess(shim: "ppoll", on: subject, clinux_wait_readable(descriptor, patience))
-                if ready == 0 { throw SystemCallError("read", on: subject, .timedOut) }
-            }
             let received = try requireSuccess("read", on: subject) {
                 contents.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + start }, chunk) }
             }

@@ -60,8 +60,11 @@ struct ReplyCollector {
             guard header.type != NLMSG_OVERRUN else {
                 throw .socketFailed(requests.first?.operation ?? "", .noBufferSpace)
             }
-            let index = Int(header.sequence &- firstSequence)
-            guard index < requests.count, header.port == port else {
+            // What an exchange that failed half-way left unread is an answer to nobody.
+            let distance = Int32(bitPattern: header.sequence &- firstSequence)
+            if distance < 0, header.port == port { return }
+            let index = Int(distance)
+            guard index >= 0, index < requests.count, header.port == port else {
                 throw fault(
                     .wrongSequence,
                     "an answer to message \(header.sequence) of port \(header.port), expected were messages "

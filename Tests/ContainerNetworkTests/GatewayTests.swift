@@ -101,25 +101,46 @@ enum GatewayTestData {
 }
 
 @Suite struct `Forwarding packets` {
+    private func enable(_ family: AddressFamily, in namespace: borrowing NetworkNamespace) throws {
+        let socket = try RouteSocket.open(in: namespace)
+        try namespace.run { Result { () throws(CNIError) in try Forwarding.enable(family, socket) } }.get()
+    }
+
+    private func acceptance(of interface: String, in namespace: borrowing NetworkNamespace) throws -> String {
+        try namespace.run { Result { try Sysctl.ipv6(interface, "accept_ra").read() } }.get()
+    }
+
     @Test(arguments: AddressFamily.allCases)
     func `is switched on for its family alone`(family: AddressFamily) throws {
         let namespace = try NetworkNamespace.temporary()
-        try namespace.run { Result { try Forwarding.enable(family) } }.get()
+        try enable(family, in: namespace)
         let states = try namespace.run { AddressFamily.allCases.map { Forwarding.isEnabled($0) } }
         #expect(states == AddressFamily.allCases.map { $0 == family })
     }
 
-    @Test func `keeps interfaces listening to routers that did so before`() throws {
+    @Test func `keeps uplinks listening to routers that did so before`() throws {
         let namespace = try NetworkNamespace.temporary()
         try Command.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "deaf0", in: namespace)
-        let after = try namespace.run {
+        try namespace.run {
             Result {
                 try Sysctl.ipv6("up0", "accept_ra").write("1")
                 try Sysctl.ipv6("deaf0", "accept_ra").write("0")
-                try Forwarding.enable(.v6)
-                return [try Sysctl.ipv6("up0", "accept_ra").read(), try Sysctl.ipv6("deaf0", "accept_ra").read()]
             }
         }.get()
-        #expect(after == ["2", "0"])
+        try enable(.v6, in: namespace)
+        #expect(try acceptance(of: "up0", in: namespace) == "2")
+        #expect(try acceptance(of: "deaf0", in: namespace) == "0")
+    }
+
+    @Test func `does not make bridges and their ports listen to containers`() throws {
+        let namespace = try NetworkNamespace.temporary()
+        try Command.run("ip", "link", "add", "br0", "type", "bridge", in: namespace)
+        try Command.run("ip", "link", "add", "port0", "master", "br0", "type", "veth", in: namespace)
+        for name in ["br0", "port0"] {
+            try namespace.run { Result { try Sysctl.ipv6(name, "accept_ra").write("1") } }.get()
+        }
+        try enable(.v6, in: namespace)
+        #expect(try acceptance(of: "br0", in: namespace) == "1")
+        #expect(try acceptance(of: "port0", in: namespace) == "1")
     }
 }

@@ -71,7 +71,7 @@ final class StoreFixture: Sendable {
         guard let state = try? File.contents(of: "\(index)/state"),
             let time = Directory.modificationTime(of: folder)
         else { return false }
-        return state == Array("1 \(time)\n".utf8)
+        return state.starts(with: "2 \(time) ".utf8)
     }
 }
 

@@ -60,7 +60,17 @@ import Testing
         #expect(!collector.isComplete)
     }
 
-    @Test(arguments: [UInt32(99), 102, 0, .max])
+    @Test(arguments: [UInt32(99), 1, 0, .max])
+    func `what an earlier exchange left unread answers nothing and is in nobody's way`(sequence: UInt32) throws {
+        var collector = try collector(1)
+        try play(&collector) { $0.answer(-17, sequence: sequence) }
+        #expect(!collector.isComplete)
+        try play(&collector) { $0.answer(0, sequence: 100) }
+        #expect(collector.isComplete)
+        #expect(collector.outcomes == [nil])
+    }
+
+    @Test(arguments: [UInt32(102), 103, 0x7000_0000])
     func `a sequence number that was not sent is an error`(sequence: UInt32) throws {
         var collector = try collector(2)
         let error = try #require(throws: NetlinkError.self) {

@@ -43,6 +43,7 @@ extension CNITool {
 
         @OptionGroup var network: NetworkOptions
         @OptionGroup var output: OutputOptions
+        @Argument(help: "Accepted for the sake of scripts; not used.") var netns: String?
 
         func run() throws {
             let list = try network.findNetwork()

@@ -132,7 +132,7 @@ struct BridgeConfiguration {
         return identifiers.sorted()
     }
 
-    /// The reference's order: `CNI_ARGS`, then `args.cni.mac`, then `runtimeConfig.mac`; the last one given wins.
+    /// The reference's ranks: `runtimeConfig.mac` over `args.cni.mac` over `CNI_ARGS`.
     private static func mac(
         _ configuration: NetworkConfiguration,
         _ arguments: CNIArguments

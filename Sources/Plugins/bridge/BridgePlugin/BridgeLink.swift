@@ -17,8 +17,9 @@ enum BridgeLink {
         _ host: borrowing RouteSocket
     ) throws(CNIError) -> Link {
         if let existing = try find(configuration.bridge, host) {
-            try adopt(existing, configuration, host)
-            return existing
+            // A bridge we did not make may be the host's way out; as a gateway it is the containers' own.
+            if configuration.isGateway { ignoreRouterAdvertisements(on: existing.name) }
+            return try adopt(existing, configuration, host)
         }
         do {
             // A hardware address from us is kept; one from the kernel would follow the ports.
@@ -26,11 +27,11 @@ enum BridgeLink {
                 BridgeOptions(
                     name: configuration.bridge,
                     mac: .random(),
+                    mtu: configuration.mtu.map(unpinned),
                     vlanFiltering: configuration.needsVLANFiltering,
                     isUp: true
                 )
             )
-            // Set by itself: an MTU in the creating request would be forgotten with the last port.
             if let mtu = configuration.mtu { try host.setMTU(mtu, of: index) }
         } catch {
             // Another ADD was as fast: EEXIST is what was wanted.
@@ -39,10 +40,20 @@ enum BridgeLink {
         guard let made = try find(configuration.bridge, host) else {
             throw CNIError(.conflict, "bridge \(configuration.bridge) was removed while it was being used")
         }
-        // A bridge takes no router's advice for its own address.
-        try? Sysctl.ipv6(made.name, "accept_ra").write("0")
-        try adopt(made, configuration, host)
-        return made
+        ignoreRouterAdvertisements(on: made.name)
+        return try adopt(made, configuration, host)
+    }
+
+    /// The MTU a new bridge starts with: one more than it is to have.
+    ///
+    /// An MTU from the creating request is forgotten with the last port; only a change to another value stays. Until
+    /// then the bridge is large enough for the ports of other ADDs, and whoever meets it like that finishes the work.
+    private static func unpinned(_ mtu: Int) -> Int { min(mtu + 1, 65_535) }
+
+    /// Has an interface that containers can reach take no router's advice: theirs would become the host's.
+    static func ignoreRouterAdvertisements(on interface: String) {
+        // Without IPv6 in the kernel there is nothing to write to, and nothing to fear.
+        _ = try? Sysctl.ipv6(interface, "accept_ra").ensure("0")
     }
 
     /// The bridge of a name; nil when there is no such link.
@@ -62,7 +73,12 @@ enum BridgeLink {
         _ bridge: Link,
         _ configuration: BridgeConfiguration,
         _ host: borrowing RouteSocket
-    ) throws(CNIError) {
+    ) throws(CNIError) -> Link {
+        var bridge = bridge
+        if let mtu = configuration.mtu, bridge.mtu == unpinned(mtu), bridge.mtu != mtu {
+            try kernel { () throws(NetlinkError) in try host.setMTU(mtu, of: bridge.index) }
+            bridge.mtu = mtu
+        }
         if let mtu = configuration.mtu, mtu > bridge.mtu {
             throw CNIError(
                 .conflict,
@@ -77,6 +93,7 @@ enum BridgeLink {
             if configuration.promiscuousMode && !bridge.isPromiscuous { try host.setPromiscuous(true, bridge.index) }
             if !bridge.isUp { try host.bringUp(bridge.index) }
         }
+        return bridge
     }
 
     /// Filtering changes what every port sends and receives: ours were made for it, others were not.
@@ -97,6 +114,8 @@ enum BridgeLink {
         try kernel { () throws(NetlinkError) in try host.setVLANFiltering(true, of: bridge.index) }
     }
 
-    /// A port that an ADD of ours made.
-    private static func isOurs(_ port: Link) -> Bool { port.kind == "veth" && PortAlias.isOn(port) }
+    /// A port that an ADD of ours made, or is about to finish making: then only the name tells.
+    private static func isOurs(_ port: Link) -> Bool {
+        port.kind == "veth" && (PortAlias.isOn(port) || AttachmentIdentity.isHostInterfaceName(port.name))
+    }
 }

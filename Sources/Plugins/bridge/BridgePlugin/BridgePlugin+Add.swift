@@ -18,12 +18,19 @@ extension BridgePlugin {
         let sockets = try AttachmentSockets(namespacePath: request.namespacePath)
         try requireFreeName(request, sockets)
 
-        try ipam.begin(request)
+        if ipam.needsNoInterface { try ipam.begin(request) }
         let made = Result { () throws(CNIError) in try makePort(request, configuration, sockets) }
+        if !ipam.needsNoInterface {
+            _ = try made.get()
+            try ipam.begin(request)
+        }
         var result = try ipam.finish(request)
         let port = try made.flatMapError { (error) -> Result<Port, CNIError> in
             Result { () throws(CNIError) in
-                guard error.code == .alreadyExists, try removeLeftover(request, sockets) else { throw error }
+                // Only now: the address manager gives an attachment that is alive no second address.
+                guard error.code == .alreadyExists,
+                    try sockets.host.removeUnfinishedPair(request.identity.hostInterfaceName)
+                else { throw error }
                 return try makePort(request, configuration, sockets)
             }
         }.get()
@@ -53,19 +60,6 @@ extension BridgePlugin {
                 details: "run DEL for \(request.attachment) first, or use another CNI_IFNAME"
             )
         }
-    }
-
-    /// Removes a pair of our name that no ADD finished, which the missing alias tells.
-    ///
-    /// Only after the address manager has agreed: it gives an attachment that is alive no second address.
-    ///
-    /// - Returns: Whether there was one.
-    private func removeLeftover(_ request: AddRequest, _ sockets: AttachmentSockets) throws(CNIError) -> Bool {
-        guard let link = try sockets.host.veth(named: request.identity.hostInterfaceName), !PortAlias.isOn(link) else {
-            return false
-        }
-        try sockets.host.removeIfPresent(link.index)
-        return true
     }
 
     /// Bridge, veth pair, port options, VLANs and the container's settings: all that needs no address.

@@ -22,12 +22,15 @@ extension BridgePlugin {
         let container = AttachmentCheck(sockets: sockets, interfaceName: request.attachment.interfaceName)
         let interface = try container.requireInterface(kind: "veth")
         try requirePort(of: interface, on: bridge, configuration, sockets.host)
-        guard request.configuration.ipamType != nil else { return }
-        if !interface.isUp {
+        if !interface.isUp && !configuration.disablesContainerInterface {
             throw AttachmentCheck.difference("interface \(interface.name) is down in the container")
         }
+        guard request.configuration.ipamType != nil else { return }
         try container.requireAddressesAndRoutes(of: result, on: interface)
-        if configuration.isGateway { try requireGateways(of: result, on: bridge, configuration, sockets.host) }
+        if configuration.isGateway {
+            let gateways = container.addresses(of: result).compactMap(Gateway.init(of:))
+            try require(gateways, on: bridge, configuration, sockets.host)
+        }
     }
 
     /// The host end: the other half of the container's pair, a port of the bridge with the configured options.
@@ -59,16 +62,16 @@ extension BridgePlugin {
         guard bridge.vlanFiltering == true else {
             throw AttachmentCheck.difference("VLAN filtering of bridge \(bridge.name) is off")
         }
-        let missing = try PortVLANs(configuration).missing(on: port.index, host)
-        guard missing.isEmpty else {
-            throw AttachmentCheck.difference(
-                "port \(port.name) is missing VLANs " + missing.map { "\($0.id)" }.joined(separator: ", ")
-            )
+        let difference = try PortVLANs(configuration).difference(on: port.index, host)
+        for (what, vlans) in [("lacks", difference.missing), ("must not have", difference.surplus)]
+        where !vlans.isEmpty {
+            let list = vlans.map { "\($0.id)" }.joined(separator: ", ")
+            throw AttachmentCheck.difference("port \(port.name) \(what) VLANs \(list)")
         }
     }
 
-    private func requireGateways(
-        of result: NetworkResult,
+    private func require(
+        _ gateways: [Gateway],
         on bridge: Link,
         _ configuration: BridgeConfiguration,
         _ host: borrowing RouteSocket
@@ -80,7 +83,6 @@ extension BridgePlugin {
             }
             owner = link
         }
-        let gateways = result.ips.compactMap(Gateway.init(of:))
         if let missing = try host.missingGateways(gateways, on: owner).first {
             throw AttachmentCheck.difference("gateway address \(missing.prefix) is missing on \(owner.name)")
         }

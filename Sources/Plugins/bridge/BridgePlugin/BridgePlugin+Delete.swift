@@ -14,9 +14,10 @@ extension BridgePlugin {
     ///
     /// The address manager starts up while the kernel takes the pair down.
     public func delete(_ request: DeleteRequest) throws(CNIError) {
-        let release = try IPAMRelease.start(request)
+        // An address manager that is not there keeps the address; the pair goes all the same.
+        let release = Result { () throws(CNIError) in try IPAMRelease.start(request) }
         try removePair(request)
-        try release.finish(request)
+        try release.get().finish(request)
     }
 
     /// Removes the attachment's pair by whichever end can be found.
@@ -26,23 +27,34 @@ extension BridgePlugin {
             return try host.removeIfPresent(link.index)
         }
         // Not ours, or gone: an attachment that the reference made has a random name on the host.
-        if let path = request.namespacePath, try removeContainerEnd(request.attachment.interfaceName, in: path) {
+        if let path = request.namespacePath, try removeContainerEnd(request.attachment.interfaceName, in: path, host) {
             return
         }
         try removeHostEndOfPreviousResult(request, host)
     }
 
     /// - Returns: Whether there was one.
-    private func removeContainerEnd(_ name: String, in path: String) throws(CNIError) -> Bool {
+    private func removeContainerEnd(
+        _ name: String,
+        in path: String,
+        _ host: borrowing RouteSocket
+    ) throws(CNIError) -> Bool {
         // A namespace that cannot be opened any more took its end of the pair with it.
         guard let namespace = try? NetworkNamespace.open(path) else { return false }
         let container = try kernel { () throws(NetlinkError) in try RouteSocket.open(in: namespace) }
         guard let link = try container.veth(named: name) else { return false }
+        // One of ours, but not by this attachment's name: another network's, which is alive.
+        if let peer = link.peerIndex,
+            let other = try kernel({ () throws(NetlinkError) in try host.link(peer) }), PortAlias.isOn(other)
+        {
+            return false
+        }
         try container.removeIfPresent(link.index)
         return true
     }
 
-    /// The runtime remembers the host end's name; its hardware address tells it from a later namesake.
+    /// The runtime remembers the host end's name; its hardware address tells it from a later namesake, and ours would
+    /// have been found by the attachment.
     private func removeHostEndOfPreviousResult(
         _ request: DeleteRequest,
         _ host: borrowing RouteSocket
@@ -50,7 +62,8 @@ extension BridgePlugin {
         // A result that cannot be read is no reason to keep an address.
         guard let result = try? request.configuration.previousResult() else { return }
         for interface in result.interfaces where interface.sandbox == nil && interface.name.hasPrefix("veth") {
-            guard let link = try host.veth(named: interface.name), let mac = link.mac, mac.description == interface.mac
+            guard let link = try host.veth(named: interface.name), link.mac?.description == interface.mac,
+                !PortAlias.isOn(link)
             else { continue }
             try host.removeIfPresent(link.index)
         }

@@ -30,10 +30,14 @@ extension BridgePlugin {
         let prefix = PortAlias.prefix(network: network)
         let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
         let links = try kernel { () throws(NetlinkError) in try host.links() }
+        var failure: CNIError?
         for link in links where link.kind == "veth" && link.alias?.hasPrefix(prefix) == true {
-            if !alive.contains(link.name) { try host.removeIfPresent(link.index) }
+            if alive.contains(link.name) { continue }
+            // What cannot be removed must not keep the rest from it.
+            do { try host.removeIfPresent(link.index) } catch { failure = failure ?? error }
         }
         try request.delegateToIPAM()
+        if let failure { throw failure }
     }
 }
 

@@ -24,7 +24,7 @@ enum GatewayInterface {
             () throws(CNIError) in try isOnlyPort(port, host)
         }
         for family in AddressFamily.allCases where gateways.contains(where: { $0.prefix.family == family }) {
-            try Forwarding.enable(family)
+            try Forwarding.enable(family, host)
         }
         guard configuration.vlan != nil else { return nil }
         return .init(name: link.name, mac: link.mac?.description, mtu: link.mtu)
@@ -49,7 +49,10 @@ enum GatewayInterface {
         if try kernel({ () throws(NetlinkError) in try host.link(named: name) }) == nil {
             try makeVLANInterface(name, beside: bridge, host)
         }
-        guard let link = try host.veth(named: name), let peer = link.peerIndex else {
+        guard let link = try host.veth(named: name), link.peerNamespaceID == nil, let peer = link.peerIndex,
+            let port = try kernel({ () throws(NetlinkError) in try host.link(peer) }),
+            port.kind == "veth", port.peerIndex == link.index, [nil, bridge.index].contains(port.masterIndex)
+        else {
             throw CNIError(
                 .conflict,
                 "\"\(name)\" exists but is not the VLAN's gateway interface",
@@ -58,13 +61,12 @@ enum GatewayInterface {
         }
         // Each step again, however far an interrupted ADD got; all are without effect when done.
         try kernel { () throws(NetlinkError) in
-            if try host.link(peer)?.masterIndex != bridge.index {
-                try host.setMaster(bridge.index, of: peer)
-                try host.setAlias(alias, of: peer)
-                try host.bringUp(peer)
-            }
+            if port.masterIndex != bridge.index { try host.setMaster(bridge.index, of: peer) }
+            if port.alias != alias { try host.setAlias(alias, of: peer) }
+            if !port.isUp { try host.bringUp(peer) }
             if !link.isUp { try host.bringUp(link.index) }
         }
+        BridgeLink.ignoreRouterAdvertisements(on: name)
         try PortVLANs(access: configuration.vlan ?? 0).apply(to: peer, host)
         return link
     }

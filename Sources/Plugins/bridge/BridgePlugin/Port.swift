@@ -51,7 +51,11 @@ struct Port {
         )
         let indices: VethIndices
         do { indices = try sockets.host.addVeth(pair) } catch {
-            guard error.number == .exists else { throw CNIError(error) }
+            guard error.number == .exists else {
+                // Whatever failed, it may have been after the pair was made; one without an alias is nobody else's.
+                _ = try? sockets.host.removeUnfinishedPair(hostName)
+                throw CNIError(error)
+            }
             throw CNIError(
                 .alreadyExists,
                 "\(hostName) already exists: \(request.attachment) is attached to "
@@ -123,6 +127,15 @@ struct Port {
 }
 
 extension RouteSocket {
+    /// Removes a pair that no ADD finished, which the missing alias tells.
+    ///
+    /// - Returns: Whether there was one.
+    borrowing func removeUnfinishedPair(_ hostName: String) throws(CNIError) -> Bool {
+        guard let link = try veth(named: hostName), !PortAlias.isOn(link) else { return false }
+        try removeIfPresent(link.index)
+        return true
+    }
+
     /// Removes a link; one that is gone already is as good.
     borrowing func removeIfPresent(_ index: LinkIndex) throws(CNIError) {
         do { try removeLink(index) } catch {

@@ -28,18 +28,24 @@ struct PortVLANs {
 
     /// Gives a port these VLANs.
     func apply(to port: LinkIndex, _ host: borrowing RouteSocket) throws(CNIError) {
+        let difference = try difference(on: port, host)
         try kernel { () throws(NetlinkError) in
-            let present = try host.vlans(of: port)
-            let surplus = preservesDefault ? [] : present.filter { vlan in !wanted.contains { $0.id == vlan.id } }
-            if !surplus.isEmpty { try host.removeVLANs(surplus, from: port) }
-            let missing = wanted.filter { !present.contains($0) }
-            if !missing.isEmpty { try host.addVLANs(missing, to: port) }
+            if !difference.surplus.isEmpty { try host.removeVLANs(difference.surplus, from: port) }
+            if !difference.missing.isEmpty { try host.addVLANs(difference.missing, to: port) }
         }
     }
 
-    /// The VLANs that a port does not have as wanted.
-    func missing(on port: LinkIndex, _ host: borrowing RouteSocket) throws(CNIError) -> [BridgeVLAN] {
-        let present = try kernel { () throws(NetlinkError) in try host.vlans(of: port) }
-        return wanted.filter { !present.contains($0) }
+    /// The VLANs that a port lacks, or has in another way, and those it should not have.
+    func difference(
+        on port: LinkIndex,
+        _ host: borrowing RouteSocket
+    ) throws(CNIError) -> (missing: [BridgeVLAN], surplus: [BridgeVLAN]) {
+        let ranges = try kernel { () throws(NetlinkError) in try host.vlans(of: port) }
+        // The kernel joins neighbours that are alike into ranges.
+        let present = ranges.flatMap { range in
+            range.ids.map { BridgeVLAN(id: $0, isPVID: range.isPVID, isUntagged: range.isUntagged) }
+        }
+        let surplus = preservesDefault ? [] : present.filter { vlan in !wanted.contains { $0.id == vlan.id } }
+        return (wanted.filter { !present.contains($0) }, surplus)
     }
 }

@@ -34,7 +34,7 @@ public struct HostLocalPlugin: Plugin {
 
     /// Releases the attachment's addresses; the ranges need not be valid any more.
     public func delete(_ request: DeleteRequest) throws(CNIError) {
-        try StoreLocation(request.configuration).store().releaseAddresses(of: request.attachment)
+        try usableStore(request)?.releaseAddresses(of: request.attachment)
     }
 
     /// Verifies that the attachment has reservations, and that they are the addresses of the previous result.
@@ -76,6 +76,14 @@ public struct HostLocalPlugin: Plugin {
 
     /// Releases all addresses of the network that no valid attachment owns; the ranges need not be valid any more.
     public func collectGarbage(_ request: GarbageRequest) throws(CNIError) {
-        try StoreLocation(request.configuration).store().releaseAddresses(exceptOf: request.validAttachments)
+        try usableStore(request)?.releaseAddresses(exceptOf: request.validAttachments)
+    }
+
+    /// The store to release from; nil when `dataDir` is one that ADD would have refused, so that nothing is in it.
+    private func usableStore(_ request: some PluginRequest) -> ReservationStore? {
+        do { return try StoreLocation(request.configuration).store() } catch {
+            request.diagnostics.warn("nothing to release: \(error)")
+            return nil
+        }
     }
 }
