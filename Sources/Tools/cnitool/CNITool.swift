@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import CNI
 internal import CNIRuntime
 internal import Glibc
 internal import LinuxSystem
@@ -36,7 +37,7 @@ struct CNITool: ParsableCommand {
                 On a terminal the output is for reading, elsewhere it is JSON; --json makes it JSON everywhere. \
                 Errors go to standard error, the exit status is then 1.
                 """,
-            version: "cnitool of swift-cni",
+            version: "cnitool of swift-cni, CNI specification \(SpecVersion.v0_1_0) to \(SpecVersion.newest)",
             subcommands: [
                 Add.self, Check.self, Delete.self, Status.self, GarbageCollect.self, Version.self, List.self,
             ]
