@@ -35,6 +35,11 @@ public enum SystemClock {
     /// The corresponding C constant is `CLOCK_BOOTTIME`.
     public static var nanosecondsSinceBoot: Int64 { read(CLOCK_BOOTTIME) }
 
+    /// Time that only goes forward, from a point that means nothing.
+    ///
+    /// The corresponding C constant is `CLOCK_MONOTONIC`.
+    public static var monotonic: Int64 { read(CLOCK_MONOTONIC) }
+
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

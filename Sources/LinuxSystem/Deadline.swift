@@ -1,7 +1,5 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-
 /// A point on the monotonic clock by which something must have happened.
 public struct Deadline: Hashable, Sendable {
     private let nanoseconds: Int64
@@ -11,19 +9,12 @@ public struct Deadline: Hashable, Sendable {
         let (seconds, attoseconds) = duration.components
         let distance = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !distance.overflow else { return Deadline(nanoseconds: seconds < 0 ? .min : .max) }
-        let (sum, overflow) = now().addingReportingOverflow(distance.partialValue + attoseconds / 1_000_000_000)
+        let (sum, overflow) = SystemClock.monotonic.addingReportingOverflow(
+            distance.partialValue + attoseconds / 1_000_000_000
+        )
         return Deadline(nanoseconds: overflow ? .max : sum)
     }
 
     /// The time left in nanoseconds, 0 when it has passed.
-    public var remainingNanoseconds: Int64 { max(0, nanoseconds.subtractingReportingOverflow(Deadline.now()).0) }
-
-    /// Whether it has passed.
-    public var hasPassed: Bool { remainingNanoseconds == 0 }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    public var remainingNanoseconds: Int64 { max(0, nanoseconds.subtractingReportingOverflow(SystemClock.monotonic).0) }
 }

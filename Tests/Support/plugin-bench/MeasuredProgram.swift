@@ -71,7 +71,7 @@ final class MeasuredProgram {
             let writer = OwnedFileDescriptor(adopting: ends[1])
             try writer.writeAll(input, subject: "input of \(path)")
         }
-        let begun = now()
+        let begun = SystemClock.monotonic
         let process =
             switch start {
             case .spawned: try spawn(input: reader.rawValue)
@@ -120,18 +120,11 @@ final class MeasuredProgram {
             while wait4(process, &status, 0, &usage) < 0 {
                 guard ErrorNumber.current == .interrupted else { throw SystemCallError("wait4", .current) }
             }
-            let wall = now() - begun
+            let wall = SystemClock.monotonic - begun
             let processor = usage.ru_utime.nanoseconds + usage.ru_stime.nanoseconds
             return (status, Measurement(wall: wall, processor: processor, peakMemory: Int64(usage.ru_maxrss)))
         }
     }
-}
-
-/// The monotonic clock, in nanoseconds.
-func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 extension timeval {

@@ -25,7 +25,7 @@ struct Throughput {
                         environment: []
                     )
                 }
-                let begun = now()
+                let begun = SystemClock.monotonic
                 let running = try programs.map { try $0.start() }
                 var failures = 0
                 for (program, worker) in zip(programs, running) {
@@ -34,7 +34,7 @@ struct Throughput {
                         complain("a worker of \(plugins.side) failed: \(try program.outputText())")
                     }
                 }
-                let seconds = Double(now() - begun) / 1e9
+                let seconds = Double(SystemClock.monotonic - begun) / 1e9
                 results.add(
                     "pairs per second, \(workers) \(workers == 1 ? "worker" : "workers")",
                     plugins.side,

@@ -23,7 +23,7 @@ enum BridgeLink {
         }
         do {
             // A hardware address from us is kept; one from the kernel would follow the ports.
-            let index = try host.addBridge(
+            try host.addBridge(
                 BridgeOptions(
                     name: configuration.bridge,
                     mac: .random(),
@@ -32,7 +32,6 @@ enum BridgeLink {
                     isUp: true
                 )
             )
-            if let mtu = configuration.mtu { try host.setMTU(mtu, of: index) }
         } catch {
             // Another ADD was as fast: EEXIST is what was wanted.
             if error.number != .exists { throw CNIError(error) }
@@ -47,7 +46,7 @@ enum BridgeLink {
     /// The MTU a new bridge starts with: one more than it is to have.
     ///
     /// An MTU from the creating request is forgotten with the last port; only a change to another value stays. Until
-    /// then the bridge is large enough for the ports of other ADDs, and whoever meets it like that finishes the work.
+    /// then the bridge is large enough for the ports of other ADDs, and whoever adopts it like that finishes the work.
     private static func unpinned(_ mtu: Int) -> Int { min(mtu + 1, 65_535) }
 
     /// Has an interface that containers can reach take no router's advice: theirs would become the host's.
