@@ -107,6 +107,7 @@ let package = Package(
         // Kernel
         library("Netlink", ["CNetlink", "LinuxSystem"]),
         library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
 
         // CNI
         library("CNI", ["IPAddresses", "JSON"]),
@@ -177,6 +178,7 @@ let package = Package(
             "RouteNetlinkTests",
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
+        tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",
             ["CMnl", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]

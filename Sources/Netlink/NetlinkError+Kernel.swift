@@ -24,6 +24,8 @@ public enum RequestPurpose: Hashable, Sendable {
     case addRoute
     /// A neighbour or forwarding entry.
     case changeNeighbor
+    /// Packet filter rules.
+    case changeRuleset
 }
 
 extension NetlinkError {
@@ -83,6 +85,8 @@ extension NetlinkError {
             "this kernel has no IPv6, or it was started with ipv6.disable=1"
         case (_, .notPermitted), (_, .accessDenied):
             "run as root, or with CAP_NET_ADMIN in the user namespace that owns the network namespace"
+        case (.changeRuleset, .invalidArgument), (.changeRuleset, .notSupported):
+            "this kernel lacks nf_tables (CONFIG_NF_TABLES) or a part of it that is needed, or a module cannot be loaded"
         case (.addLink, .exists): "an interface with this name exists already in that network namespace"
         case (.addLink, .notSupported):
             "the kernel does not know this kind of interface, or a setting of it (VLAN filtering of a bridge), or the "

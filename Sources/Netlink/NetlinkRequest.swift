@@ -78,6 +78,9 @@ public struct NetlinkRequest: Hashable, Sendable {
         MessageFlags(rawValue: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: 6, as: UInt16.self))
     }
 
+    /// Has the kernel confirm it.
+    mutating func acknowledge() { store(flags.union(.acknowledge).rawValue, at: 6) }
+
     mutating func prepare(sequence: UInt32, adding flags: MessageFlags) {
         store(self.flags.union(flags).rawValue, at: 6)
         store(sequence, at: 8)

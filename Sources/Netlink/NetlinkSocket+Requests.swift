@@ -51,6 +51,28 @@ extension NetlinkSocket {
         return outcomes
     }
 
+    /// Sends requests between a first and a last message as one batch, which the kernel carries out whole or not at all.
+    ///
+    /// Only the last request is acknowledged, so that thousands of them need no large receive buffer; errors come
+    /// anyway. The send buffer is raised as needed: the kernel joins no two writes to a batch.
+    ///
+    /// - Returns: The refusal of the batch as a whole, or else of each request, nil for those that were accepted.
+    package borrowing func performBatch(
+        begin: NetlinkRequest,
+        _ requests: [NetlinkRequest],
+        end: NetlinkRequest
+    ) throws(NetlinkError) -> (begin: NetlinkError?, outcomes: [NetlinkError?]) {
+        var batch = [begin] + requests + [end]
+        batch[requests.count].acknowledge()
+        let byteCount = batch.reduce(0) { $0 + $1.bytes.count }
+        if byteCount > NetlinkSocket.batchBytes || requests.count > NetlinkSocket.batchLimit {
+            // Room for what the kernel accounts on top of the bytes, and for an error for each request.
+            try setBuffers(receive: Int32(clamping: 1024 * batch.count), send: Int32(clamping: 2 * byteCount + 65_536))
+        }
+        let collector = try exchange(batch, .batch, adding: []) { _, _ in }
+        return (collector.outcomes[0], Array(collector.outcomes.dropFirst().dropLast()))
+    }
+
     /// Asks for one thing, which the kernel answers with one message.
     ///
     /// - Throws: The kernel's refusal, such as `ENODEV` where there is no such thing.

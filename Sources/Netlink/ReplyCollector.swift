@@ -15,6 +15,9 @@ struct ReplyCollector {
         case singleReply
         /// `NLMSG_DONE`, or an error.
         case dump
+        /// The answer to the last request but one, which stands before the batch's end, or an error about the first,
+        /// which is its beginning: then nothing else comes.
+        case batch
     }
 
     private let requests: [NetlinkRequest]
@@ -98,6 +101,7 @@ struct ReplyCollector {
         guard !isAnswered[index] else { return }
         isAnswered[index] = true
         waiting -= 1
+        if completion == .batch, index == 0 || index == requests.count - 2 { waiting = 0 }
     }
 
     /// Reads `struct nlmsgerr`, or the number in an `NLMSG_DONE`, and the extended acknowledgement behind it.

@@ -1,0 +1,187 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CNetlink
+internal import Netlink
+
+extension SetElement {
+    init(reading bytes: borrowing RawSpan) throws(NetlinkError) {
+        var key: [UInt8] = []
+        var value = Value.none
+        var comment = ""
+        try bytes.forEachNested { (type: nft_set_elem_attributes, payload) throws(NetlinkError) in
+            switch type {
+            case NFTA_SET_ELEM_KEY: key = try payload.dataOctets()
+            case NFTA_SET_ELEM_DATA:
+                if let verdict = try Verdict(reading: payload) {
+                    value = .verdict(verdict)
+                } else {
+                    value = .fields(try payload.dataOctets())
+                }
+            case NFTA_SET_ELEM_USERDATA: comment = try payload.comment(type: 0)
+            default: break
+            }
+        }
+        self.init(key: key, value: value, comment: comment)
+    }
+}
+
+extension ListedChain {
+    init(reading payload: borrowing RawSpan) throws(NetlinkError) {
+        var (name, comment) = ("", "")
+        var useCount: UInt32 = 0
+        var isBase = false
+        try payload.forEachAttribute { (type: nft_chain_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_CHAIN_NAME: name = value.string
+            case NFTA_CHAIN_USE: useCount = try value.bigEndian()
+            case NFTA_CHAIN_HOOK: isBase = true
+            case NFTA_CHAIN_USERDATA: comment = try value.comment(type: 0)
+            default: break
+            }
+        }
+        self.init(name: name, useCount: useCount, comment: comment, isBase: isBase)
+    }
+}
+
+extension ListedRule {
+    init(reading payload: borrowing RawSpan) throws(NetlinkError) {
+        var handle: UInt64 = 0
+        var expressions: [Expression] = []
+        var comment = ""
+        try payload.forEachAttribute { (type: nft_rule_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_RULE_HANDLE: handle = try value.bigEndian()
+            case NFTA_RULE_EXPRESSIONS:
+                try AttributeReader.forEach(in: value) { (_, element) throws(NetlinkError) in
+                    expressions.append(try Expression(reading: element))
+                }
+            case NFTA_RULE_USERDATA: comment = try value.comment(type: 0)
+            default: break
+            }
+        }
+        self.init(handle: handle, expressions: expressions, comment: comment)
+    }
+}
+
+extension Verdict {
+    /// The verdict inside `struct nft_data`'s attributes; nil when these hold bytes.
+    init?(reading data: borrowing RawSpan) throws(NetlinkError) {
+        var code: Int32?
+        var target = ""
+        try data.forEachNested { (type: nft_data_attributes, value) throws(NetlinkError) in
+            guard type == NFTA_DATA_VERDICT else { return }
+            try value.forEachNested { (type: nft_verdict_attributes, value) throws(NetlinkError) in
+                switch type {
+                case NFTA_VERDICT_CODE: code = Int32(bitPattern: try value.bigEndian(UInt32.self))
+                case NFTA_VERDICT_CHAIN: target = value.string
+                default: break
+                }
+            }
+        }
+        guard let code else { return nil }
+        self.init(code: code, target: target)
+    }
+}
+
+extension Expression {
+    /// Reads the kinds by which a rule's owner can be told; the others stay bytes.
+    init(reading element: borrowing RawSpan) throws(NetlinkError) {
+        var name = ""
+        var octets: [UInt8] = []
+        var known: Expression?
+        try element.forEachNested { (type: nft_expr_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_EXPR_NAME: name = value.string
+            case NFTA_EXPR_DATA:
+                octets = value.octets
+                known =
+                    switch name {
+                    case "immediate": try Expression(readingImmediate: value)
+                    case "payload": try Expression(readingPayload: value)
+                    case "cmp": try Expression(readingComparison: value)
+                    default: nil
+                    }
+            default: break
+            }
+        }
+        self = known ?? .unknown(name, octets)
+    }
+
+    private init?(readingImmediate data: borrowing RawSpan) throws(NetlinkError) {
+        var verdict: Verdict?
+        try data.forEachNested { (type: nft_immediate_attributes, value) throws(NetlinkError) in
+            if type == NFTA_IMMEDIATE_DATA { verdict = try Verdict(reading: value) }
+        }
+        guard let verdict else { return nil }
+        self = .verdict(verdict)
+    }
+
+    private init?(readingPayload data: borrowing RawSpan) throws(NetlinkError) {
+        var (base, offset, length, register) = (UInt32(0), UInt32(0), UInt32(0), UInt32(0))
+        try data.forEachNested { (type: nft_payload_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_PAYLOAD_DREG: register = try value.bigEndian()
+            case NFTA_PAYLOAD_BASE: base = try value.bigEndian()
+            case NFTA_PAYLOAD_OFFSET: offset = try value.bigEndian()
+            case NFTA_PAYLOAD_LEN: length = try value.bigEndian()
+            default: break
+            }
+        }
+        guard let base = PayloadBase(rawValue: base), let register = Register(number: register) else { return nil }
+        self = .payload(base, offset: Int(offset), length: Int(length), into: register)
+    }
+
+    private init?(readingComparison data: borrowing RawSpan) throws(NetlinkError) {
+        var register: UInt32 = 0
+        var isEqual: Bool?
+        var octets: [UInt8] = []
+        try data.forEachNested { (type: nft_cmp_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_CMP_SREG: register = try value.bigEndian()
+            case NFTA_CMP_OP:
+                let operation = try value.bigEndian(UInt32.self)
+                if operation == NFT_CMP_EQ.rawValue { isEqual = true }
+                if operation == NFT_CMP_NEQ.rawValue { isEqual = false }
+            case NFTA_CMP_DATA: octets = try value.dataOctets()
+            default: break
+            }
+        }
+        guard let isEqual, let register = Register(number: register) else { return nil }
+        self = .compare(register, isEqual: isEqual, octets)
+    }
+}
+
+extension Register {
+    /// Reads the kernel's number; nil for the verdict's.
+    init?(number: UInt32) {
+        switch number {
+        case 1...4: self.init(word: Int(number - 1) * 4)
+        case 8...23: self.init(word: Int(number - 8))
+        default: return nil
+        }
+    }
+}
+
+extension RawSpan {
+    /// The bytes inside `struct nft_data`'s attributes; empty when these hold a verdict.
+    func dataOctets() throws(NetlinkError) -> [UInt8] {
+        var octets: [UInt8] = []
+        try forEachNested { (type: nft_data_attributes, value) throws(NetlinkError) in
+            if type == NFTA_DATA_VALUE { octets = value.octets }
+        }
+        return octets
+    }
+
+    /// The remark in user data: entries of type, length and bytes, of which the type says what it is.
+    func comment(type wanted: UInt8) throws(NetlinkError) -> String {
+        var position = 0
+        while byteCount - position >= 2 {
+            let type = try field(at: position, UInt8.self)
+            let length = Int(try field(at: position + 1, UInt8.self))
+            guard byteCount - position - 2 >= length else { break }
+            if type == wanted { return extracting((position + 2)..<(position + 2 + length)).string }
+            position += 2 + length
+        }
+        return ""
+    }
+}
