@@ -54,7 +54,8 @@ let plugins: [PluginProduct] = [
         name: "bridge",
         module: "BridgePlugin",
         dependencies: [
-            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink",
+            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink",
+            "RouteNetlink",
         ]
     ),
     PluginProduct(
@@ -117,7 +118,10 @@ let package = Package(
         library("HostLocalStore", ["CNI", "IPAddresses", "LinuxSystem"]),
         library(
             "ContainerNetwork",
-            ["CNI", "CNIExecution", "CNIPlugin", "IPAddresses", "JSON", "LinuxSystem", "Netlink", "RouteNetlink"]
+            [
+                "CNI", "CNIExecution", "CNIPlugin", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink",
+                "RouteNetlink",
+            ]
         ),
 
         // Tools

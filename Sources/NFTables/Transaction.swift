@@ -118,6 +118,7 @@ public struct Transaction: ~Copyable {
                 writer.put(NFTA_SET_DATA_TYPE, types.number)
                 writer.put(NFTA_SET_DATA_LEN, UInt32(types.byteCount))
             }
+            if set.key == [.interfaceName] { writer.put(NFTA_SET_USERDATA, bytes: hostByteOrderKey) }
             // By which other messages of the transaction could name it; the kernel insists.
             writer.put(NFTA_SET_ID, identifier)
         }
@@ -236,3 +237,9 @@ extension NetlinkRequest {
 ///
 /// The corresponding C constant is `NFT_DATA_VERDICT`.
 private let verdictType: UInt32 = 0xffff_ff00
+
+/// Tells nft that a set's keys are in the host's byte order, as it takes interfaces' names to be: type
+/// `NFTNL_UDATA_SET_KEYBYTEORDER`, length, `BYTEORDER_HOST_ENDIAN`.
+///
+/// Without it nft prints them empty.
+private let hostByteOrderKey: [UInt8] = [0, 4] + withUnsafeBytes(of: UInt32(1)) { Array($0) }

@@ -95,10 +95,12 @@ import Testing
 
     @Test func `frames are told by port and hardware address`() throws {
         let table = Table(.bridge, "trial")
+        let ports = NamedSet("ports", in: table, key: [.interfaceName], value: .verdict)
         let allowed = NamedSet("allowed", in: table, key: [.interfaceName, .hardwareAddress])
         var transaction = Transaction()
         try transaction.add(table)
         try transaction.add(allowed)
+        try transaction.add(ports)
         try transaction.add(
             Chain("guard", at: .init(.filter, .prerouting, priority: ChainPriority.bridgeDestinationNAT)),
             to: table
@@ -116,11 +118,13 @@ import Testing
             ],
             to: allowed
         )
+        try transaction.add([SetElement([.interface("veth1")], value: .verdict(.drop))], to: ports)
         #expect(try socket.commit(transaction) == .committed)
         let text = try Command.run("nft", "list", "ruleset", in: namespace)
         #expect(text.contains("iifname . ether saddr @allowed return"))
         #expect(text.contains("type filter hook prerouting priority dstnat; policy accept;"))
         #expect(text.contains("elements = { \"veth0\" . 02:00:00:00:00:01 comment \"mine\" }"))
+        #expect(text.contains("elements = { \"veth1\" : drop }"))
     }
 
     private borrowing func build(_ attachment: Chain.Attachment, _ statements: [Statement]) throws {

@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import CNI
+internal import ContainerNetwork
 internal import IPAddresses
 internal import JSON
 
@@ -34,6 +35,10 @@ struct BridgeConfiguration {
     let detectsDuplicates: Bool
     /// `disableContainerInterface`: the container's end stays down.
     let disablesContainerInterface: Bool
+    /// `ipMasq` and `ipMasqBackend`.
+    let masquerade: Masquerade.Settings
+    /// `macspoofchk`: frames with a foreign source address are dropped.
+    let checksMACSpoofing: Bool
     /// The container interface's hardware address, from the source of highest rank.
     let mac: MACAddress?
 
@@ -43,11 +48,23 @@ struct BridgeConfiguration {
     /// The interface that owns the gateway's addresses: the bridge, or an access port of the VLAN beside it.
     var gatewayInterface: String { vlan.map { "\(bridge).\($0)" } ?? bridge }
 
-    /// - Throws: ``CNIError`` with code 7 for what can never work, 2 for what this version does not serve.
+    /// ``gatewayInterface`` for a DEL, which a configuration that is not valid any more does not stop.
+    static func gatewayInterface(_ root: JSONNode) -> String {
+        let bridge = (try? root["bridge"]?.string()) ?? defaultBridge
+        guard let vlan = try? root["vlan"]?.integer(in: 1...4094) else { return bridge }
+        return "\(bridge).\(vlan)"
+    }
+
+    private static let defaultBridge = "cni0"
+
+    /// Whether the packet filter has something to do.
+    var needsPacketRules: Bool { masquerade.isEnabled || checksMACSpoofing }
+
+    /// - Throws: ``CNIError`` with code 7 for what can never work.
     init(_ configuration: NetworkConfiguration, arguments: CNIArguments) throws(CNIError) {
         let root = configuration.root
         do throws(JSONError) {
-            bridge = try root["bridge"]?.string() ?? "cni0"
+            bridge = try root["bridge"]?.string() ?? Self.defaultBridge
             isDefaultGateway = try root["isDefaultGateway"]?.boolean() ?? false
             isGateway = try root["isGateway"]?.boolean() ?? false || isDefaultGateway
             forceAddress = try root["forceAddress"]?.boolean() ?? false
@@ -64,9 +81,10 @@ struct BridgeConfiguration {
             preservesDefaultVLAN = try root["preserveDefaultVlan"]?.boolean() ?? false
             detectsDuplicates = try root["enabledad"]?.boolean() ?? false
             disablesContainerInterface = try root["disableContainerInterface"]?.boolean() ?? false
+            masquerade = try Masquerade.Settings(root)
+            checksMACSpoofing = try root["macspoofchk"]?.boolean() ?? false
             mac = try Self.mac(configuration, arguments)
         } catch { throw CNIError(error) }
-        try refuseUnserved(root)
         try validate(configuration)
     }
 
@@ -94,17 +112,6 @@ struct BridgeConfiguration {
                 .invalidConfiguration,
                 "network configuration: cannot use IPAM when disableContainerInterface is true",
                 details: "remove ipam, or disableContainerInterface"
-            )
-        }
-    }
-
-    /// A container that silently lacks what was asked for would be worse than none.
-    private func refuseUnserved(_ root: JSONNode) throws(CNIError) {
-        for key in ["ipMasq", "macspoofchk"] where root[key]?.value == true {
-            throw CNIError(
-                .unsupportedField,
-                "network configuration: \(key): is true, which this version does not serve",
-                details: "set it to false, or have another plugin of the chain do it"
             )
         }
     }

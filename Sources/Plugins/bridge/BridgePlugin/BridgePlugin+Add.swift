@@ -35,10 +35,14 @@ extension BridgePlugin {
             }
         }.get()
 
+        let rules = try PacketRules.open(configuration, request.identity)
+        try rules?.guardPort(port, configuration, request.undo)
         result.interfaces = port.interfaces(namespacePath: request.namespacePath, attachment: request.attachment)
         if ipam.isUsed {
             let interface = ContainerInterface(port, request, configuration, sockets)
-            try assign(&result, to: interface, of: port, request, configuration, sockets)
+            try complete(&result, request, configuration)
+            try rules?.masquerade(result, port, configuration, request)
+            try assign(&result, to: interface, of: port, configuration, sockets)
             try sockets.waitUntilOperational(port.hostIndex, named: port.hostName)
             try interface.announce(as: port.containerMAC)
         } else if !configuration.disablesContainerInterface {
@@ -80,11 +84,9 @@ extension BridgePlugin {
         _ result: inout NetworkResult,
         to interface: ContainerInterface,
         of port: Port,
-        _ request: AddRequest,
         _ configuration: BridgeConfiguration,
         _ sockets: AttachmentSockets
     ) throws(CNIError) {
-        try complete(&result, request, configuration)
         if configuration.isGateway {
             if let added = try GatewayInterface.ensure(result, port, configuration, sockets.host) {
                 result.interfaces.append(added)

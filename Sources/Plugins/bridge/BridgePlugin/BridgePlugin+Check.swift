@@ -8,7 +8,7 @@ internal import Netlink
 internal import RouteNetlink
 
 extension BridgePlugin {
-    /// Verifies what ADD set: the bridge, the pair, the port's options and VLANs, addresses, routes, gateways.
+    /// Verifies what ADD set: the bridge, the pair, the port's options and VLANs, addresses, routes, gateways, rules.
     public func check(_ request: CheckRequest) throws(CNIError) {
         let configuration = try BridgeConfiguration(request.configuration, arguments: request.arguments)
         try request.delegateToIPAM()
@@ -25,6 +25,8 @@ extension BridgePlugin {
         if !interface.isUp && !configuration.disablesContainerInterface {
             throw AttachmentCheck.difference("interface \(interface.name) is down in the container")
         }
+        let rules = try PacketRules.open(configuration, request.identity)
+        try rules?.check(container.addresses(of: result).map(\.address), interface.mac, configuration)
         guard request.configuration.ipamType != nil else { return }
         try container.requireAddressesAndRoutes(of: result, on: interface)
         if configuration.isGateway {

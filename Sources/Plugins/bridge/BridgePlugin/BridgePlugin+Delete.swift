@@ -10,13 +10,19 @@ internal import Netlink
 internal import RouteNetlink
 
 extension BridgePlugin {
-    /// Detaches a container: the pair first, then the address, which must not be given away while it is in use.
+    /// Detaches a container: its rules and its pair first, then the address, which must not be given away while it is in
+    /// use.
     ///
     /// The address manager starts up while the kernel takes the pair down.
     public func delete(_ request: DeleteRequest) throws(CNIError) {
         // An address manager that is not there keeps the address; the pair goes all the same.
         let release = Result { () throws(CNIError) in try IPAMRelease.start(request) }
+        let rules = Result { () throws(CNIError) in try PacketRuleRemoval() }
+        let withoutRules = Result { () throws(CNIError) in try rules.get().run(request) }
         try removePair(request)
+        // Only now may the socket close.
+        withExtendedLifetime(rules) {}
+        try withoutRules.get()
         try release.get().finish(request)
     }
 

@@ -15,19 +15,21 @@ extension BridgePlugin {
         do throws(CNIError) {
             _ = try BridgeLink.find(configuration.bridge, host)
         } catch { throw error.asUnavailable }
+        if configuration.needsPacketRules { try OwnedRuleset.requireAvailable() }
         do throws(CNIError) { try request.delegateToIPAM() } catch {
             // The delegate's own 50 or 51 passes; a delegate that is missing makes this plugin unavailable.
             throw error.code == .delegation ? error.asUnavailable : error
         }
     }
 
-    /// Removes the pairs of this network's attachments that are not listed, then has the addresses released.
+    /// Removes the rules and pairs of this network's attachments that are not listed, then has the addresses released.
     public func collectGarbage(_ request: GarbageRequest) throws(CNIError) {
         let network = request.configuration.name
         let alive = Set(
             request.validAttachments.map { AttachmentIdentity(network: network, attachment: $0).hostInterfaceName }
         )
         let prefix = PortAlias.prefix(network: network)
+        let rules = Result { () throws(CNIError) in try PacketRuleRemoval().collectGarbage(request) }
         let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
         let links = try kernel { () throws(NetlinkError) in try host.links() }
         var failure: CNIError?
@@ -37,6 +39,7 @@ extension BridgePlugin {
             do { try host.removeIfPresent(link.index) } catch { failure = failure ?? error }
         }
         try request.delegateToIPAM()
+        try rules.get()
         if let failure { throw failure }
     }
 }
