@@ -77,6 +77,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var networkDown: ErrorNumber { ErrorNumber(rawValue: ENETDOWN) }
     /// The corresponding C constant is `ENETUNREACH`.
     public static var networkUnreachable: ErrorNumber { ErrorNumber(rawValue: ENETUNREACH) }
+    /// The corresponding C constant is `EHOSTUNREACH`.
+    public static var hostUnreachable: ErrorNumber { ErrorNumber(rawValue: EHOSTUNREACH) }
     /// The corresponding C constant is `ENOBUFS`.
     public static var noBufferSpace: ErrorNumber { ErrorNumber(rawValue: ENOBUFS) }
     /// The corresponding C constant is `ETIMEDOUT`.

@@ -57,4 +57,33 @@ extension RouteSocket {
             throw error
         }
     }
+
+    /// Where a packet for an address goes: `ip route get`.
+    ///
+    /// The kernel decides as it would for a packet of this host: with the rules, local and AnyIP routes included.
+    ///
+    /// - Returns: nil when there is no way to it: no route, or one that refuses (unreachable, prohibit, blackhole).
+    public borrowing func route(to address: IPAddress) throws(NetlinkError) -> RouteLookup? {
+        let request = try NetlinkRequest(
+            "look up the route to \(address)",
+            purpose: .query,
+            type: RTM_GETROUTE,
+            flags: []
+        ) { writer in
+            var header = rtmsg()
+            header.rtm_family = address.family.number
+            header.rtm_dst_len = UInt8(address.family.bitWidth)
+            writer.append(header: header)
+            writer.put(Int(RTA_DST.rawValue), bytes: address.octets)
+        }
+        var lookup: RouteLookup?
+        do throws(NetlinkError) {
+            try socket.query(request) { (type, payload) throws(NetlinkError) in
+                if type == RTM_NEWROUTE { lookup = try RouteLookup(reading: payload) }
+            }
+        } catch {
+            guard RouteLookup.isDeadEnd(error, address.family) else { throw error }
+        }
+        return lookup
+    }
 }
