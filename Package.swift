@@ -64,6 +64,14 @@ let plugins: [PluginProduct] = [
         dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]
     ),
     PluginProduct(
+        name: "portmap",
+        module: "PortmapPlugin",
+        dependencies: [
+            "CNI", "CNIPlugin", "Conntrack", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "NFTables",
+            "Netlink", "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
         name: "loopback",
         module: "LoopbackPlugin",
         dependencies: ["CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "LinuxSystem", "Netlink", "RouteNetlink"]
@@ -108,6 +116,7 @@ let package = Package(
         // Kernel
         library("Netlink", ["CNetlink", "LinuxSystem"]),
         library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("Conntrack", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
 
         // CNI
@@ -182,6 +191,7 @@ let package = Package(
             "RouteNetlinkTests",
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
+        tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",

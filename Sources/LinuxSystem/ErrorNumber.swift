@@ -65,6 +65,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var noSuchCall: ErrorNumber { ErrorNumber(rawValue: ENOSYS) }
     /// The corresponding C constant is `ENOTEMPTY`.
     public static var notEmpty: ErrorNumber { ErrorNumber(rawValue: ENOTEMPTY) }
+    /// The corresponding C constant is `EPROTONOSUPPORT`.
+    public static var protocolNotSupported: ErrorNumber { ErrorNumber(rawValue: EPROTONOSUPPORT) }
     /// The corresponding C constant is `EOPNOTSUPP`.
     public static var notSupported: ErrorNumber { ErrorNumber(rawValue: EOPNOTSUPP) }
     /// The corresponding C constant is `EAFNOSUPPORT`.

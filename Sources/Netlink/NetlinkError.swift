@@ -6,7 +6,9 @@ public import LinuxSystem
 public struct NetlinkError: Error, Hashable, Sendable {
     /// What kind of failure it is.
     public struct Code: Hashable, Sendable {
-        private enum Kind { case refused, socket, truncated, malformed, wrongSequence, interrupted, overflow, request }
+        private enum Kind {
+            case refused, socket, truncated, malformed, wrongSequence, interrupted, overflow, request, unavailable
+        }
         private let kind: Kind
         private init(_ kind: Kind) { self.kind = kind }
 
@@ -26,6 +28,8 @@ public struct NetlinkError: Error, Hashable, Sendable {
         public static var messagesLost: Code { Code(.overflow) }
         /// The request cannot be expressed in a message; nothing was sent.
         public static var invalidRequest: Code { Code(.request) }
+        /// The kernel has no such subsystem, and no module for it could be loaded.
+        public static var unavailable: Code { Code(.unavailable) }
     }
 
     /// What kind of failure it is.

@@ -84,7 +84,7 @@ public struct Masquerade {
         undo: UndoList
     ) throws(CNIError) {
         let share = share(addresses, interface, ElementOwner(identity, hostInterface: hostInterface).comment)
-        let (ruleset, identity) = (ruleset, identity)
+        let ruleset = ruleset
         let added = try ruleset.install(share) { () throws(CNIError) in try ruleset.replacingOccupants(of: share) }
         try undo.register("remove the masquerading of \(identity.attachment)") { () throws(CNIError) in
             try ruleset.removeElements(ofAttachment: identity.shortDigest, from: Self.layout, knownPlaces: added)

@@ -11,16 +11,21 @@ extension OwnedRuleset {
             .map { PlacedElement($0, in: place.set) }
     }
 
+    /// The elements in the places of others.
+    public func occupants(of places: [PlacedElement]) throws(CNIError) -> [PlacedElement] {
+        var found: [PlacedElement] = []
+        for place in places {
+            if let occupant = try occupant(of: place) { found.append(occupant) }
+        }
+        return found
+    }
+
     /// The elements in the places of others, as far as they are an owner's.
     public func occupants(
         of places: [PlacedElement],
         ownedBy identity: String
     ) throws(CNIError) -> [PlacedElement] {
-        var found: [PlacedElement] = []
-        for place in places {
-            if let occupant = try occupant(of: place), occupant.owner?.identity == identity { found.append(occupant) }
-        }
-        return found
+        try occupants(of: places).filter { $0.owner?.identity == identity }
     }
 
     /// All elements of sets whose owners are such; it reads them all.

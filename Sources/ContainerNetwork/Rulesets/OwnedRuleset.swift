@@ -53,6 +53,8 @@ public final class OwnedRuleset {
         public var removing: [PlacedElement] = []
         /// Elements that are added.
         public var adding: [PlacedElement] = []
+        /// Elements that are added unless they are there.
+        public var shared: [PlacedElement] = []
 
         /// Nothing yet.
         public init() {}
@@ -72,6 +74,7 @@ public final class OwnedRuleset {
             var transaction = Transaction()
             try kernel { () throws(NetlinkError) in
                 for placed in share.elements { try transaction.add([placed.element], to: placed.set) }
+                try append(shared: share.shared, to: &transaction)
             }
             if try commit(transaction) == .committed { return share.elements }
         }
@@ -85,6 +88,7 @@ public final class OwnedRuleset {
                 for chain in share.chains { try append(chain, of: share.layout.table, to: &transaction) }
                 for placed in resolution.removing { try transaction.delete([placed.element], from: placed.set) }
                 for placed in resolution.adding { try transaction.add([placed.element], to: placed.set) }
+                try append(shared: resolution.shared, to: &transaction)
             }
             added = resolution.adding
         }
@@ -143,6 +147,10 @@ public final class OwnedRuleset {
         ifGeneration generation: UInt32? = nil
     ) throws(CNIError) -> NFTablesSocket.Outcome {
         do { return try socket.commit(transaction, ifGeneration: generation) } catch { throw CNIError(error) }
+    }
+
+    private func append(shared elements: [PlacedElement], to transaction: inout Transaction) throws(NetlinkError) {
+        for placed in elements { try transaction.add([placed.element], to: placed.set, exclusive: false) }
     }
 
     // MARK: Chains of networks

@@ -11,8 +11,6 @@ public struct RulesetLayout: Sendable {
     public let table: Table
     /// The sets whose elements attachments own.
     public let sets: [NamedSet]
-    /// Sets whose elements belong to the host or a network.
-    public let sharedSets: [NamedSet]
     /// The chains with their rules, in an order in which no rule leads to a later chain.
     public let chains: [(chain: Chain, rules: [Rule])]
 
@@ -20,12 +18,10 @@ public struct RulesetLayout: Sendable {
     public init(
         _ table: Table,
         sets: [NamedSet],
-        sharedSets: [NamedSet] = [],
         chains: [(chain: Chain, rules: [Rule])]
     ) {
         self.table = table
         self.sets = sets
-        self.sharedSets = sharedSets
         self.chains = chains
     }
 
@@ -35,7 +31,7 @@ public struct RulesetLayout: Sendable {
     /// Appends the steps that make it.
     func append(to transaction: inout Transaction) throws(NetlinkError) {
         try transaction.add(table)
-        for set in sets + sharedSets { try transaction.add(set) }
+        for set in sets { try transaction.add(set) }
         for (chain, rules) in chains {
             try transaction.add(chain, to: table)
             for rule in rules { try transaction.add(rule, to: chain.name, of: table) }
@@ -89,11 +85,19 @@ public struct RulesetShare {
     public let chains: [NetworkChain]
     /// Its elements.
     public let elements: [PlacedElement]
+    /// Elements that it needs and others may need, too.
+    public let shared: [PlacedElement]
 
     /// Describes a share.
-    public init(_ layout: RulesetLayout, chains: [NetworkChain], elements: [PlacedElement]) {
+    public init(
+        _ layout: RulesetLayout,
+        chains: [NetworkChain],
+        elements: [PlacedElement],
+        shared: [PlacedElement] = []
+    ) {
         self.layout = layout
         self.chains = chains
         self.elements = elements
+        self.shared = shared
     }
 }
