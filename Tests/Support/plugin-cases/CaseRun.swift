@@ -101,6 +101,7 @@ final class CaseRun {
         var request = try PluginRequest(invocation, of: self, results: results)
         if invocation.verb == "ADD", invocation.givesPreviousResult, request.name == testCase.program {
             if !request.hasOwnPreviousResult, let result = try attachChain(before: invocation) {
+                variables["PREVIOUS"] = result
                 request = request.following(result)
             }
         }
