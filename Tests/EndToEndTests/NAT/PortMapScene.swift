@@ -13,6 +13,10 @@ struct PortMapScene {
 
     let way: Combination
     let site: Site
+    /// The network whose container publishes.
+    let network: ContainerNetwork
+    /// The other network.
+    let otherNetwork: ContainerNetwork
     /// The container whose port is published.
     let published: Pod
     /// Another container on that network.
@@ -24,21 +28,31 @@ struct PortMapScene {
     /// What listens on the same port of all others, and must never be reached by it.
     let decoys: [Service]
 
-    init(_ way: Combination, portmap keys: [(String, JSONValue)] = []) throws {
+    /// Makes both networks and the three containers.
+    ///
+    /// - Parameters:
+    ///   - keys: Keys of the first network's `portmap`.
+    ///   - address: The `hostIP` of the published port.
+    init(_ way: Combination, portmap keys: [(String, JSONValue)] = [], at address: IPAddress? = nil) throws {
         self.way = way
         site = try Site(bridgeFilter: way.bridgeFilter)
-        let network = ContainerNetwork.pods("one", subnet: 88, on: site.host).chaining("portmap", keys)
-        let other = ContainerNetwork.pods("two", subnet: 89, on: site.host).chaining("portmap")
-        let port = way.port(Int(Self.port), to: Int(Self.containerPort))
+        network = ContainerNetwork.pods("one", subnet: 88, on: site.host).chaining("portmap", keys)
+        otherNetwork = ContainerNetwork.pods("two", subnet: 89, on: site.host).chaining("portmap")
+        let port = way.port(Int(Self.port), to: Int(Self.containerPort), at: address)
         published = try site.host.pod("published", on: network, publishing: [port])
         sibling = try site.host.pod("sibling", on: network)
-        stranger = try site.host.pod("stranger", on: other)
+        stranger = try site.host.pod("stranger", on: otherNetwork)
         web = try way.service("web", port: Self.containerPort, in: published.container.namespace)
         decoys = [
             try way.service("the sibling", port: Self.containerPort, in: sibling.container.namespace),
             try way.service("the stranger", port: Self.containerPort, in: stranger.container.namespace),
             try way.service("the host", port: Self.port, in: site.host.namespace),
         ]
+    }
+
+    /// All who may call, other than the host itself.
+    var callers: [TestContainer] {
+        [site.outside, site.upstream, published.container, sibling.container, stranger.container]
     }
 
     /// The bridge's address on the published container's network.

@@ -10,6 +10,8 @@ final class Conversation {
     private let client: TrafficSocket
     private let server: TrafficSocket
     private let transport: Transport
+    /// Where the service sends what it has to say without being asked.
+    private var lastSender: Endpoint?
 
     /// Sends a token from a client and waits which of the services receives it and can answer.
     ///
@@ -57,11 +59,19 @@ final class Conversation {
         return false
     }
 
+    /// Whether the client receives what the service sends on its own account.
+    func isHeardBack(within duration: Duration = .seconds(2)) -> Bool {
+        let token = Self.token()
+        if server.send(token, to: transport == .udp ? lastSender : nil) != nil { return false }
+        return Readiness.wait(readers: [client], until: .after(duration)) && client.receive()?.bytes == token
+    }
+
     /// Ends the client's side of a TCP connection without a word.
     func vanish() { client.vanish() }
 
     /// Sends the service's name back to the client.
     private func answer(_ sender: Endpoint?, by deadline: Deadline) -> Bool {
+        lastSender = sender
         let name = Array(contact.service.utf8)
         if server.send(name, to: transport == .udp ? sender : nil) != nil { return false }
         guard Readiness.wait(readers: [client], until: deadline) else { return false }
