@@ -2,6 +2,9 @@
 
 import IPAddresses
 import JSON
+import LinuxSystem
+import LinuxTesting
+import Testing
 
 extension ContainerNetwork {
     /// A bridge with gateway, hairpin mode, and one address of each family, as in our conflists.
@@ -57,6 +60,13 @@ extension ContainerNetwork {
         network.plugins.append(JSONObject([("type", .string(type))] + capabilities + keys))
         return network
     }
+
+    /// The network in another version of the specification.
+    func speaking(_ version: String) -> ContainerNetwork {
+        var network = self
+        network.version = version
+        return network
+    }
 }
 
 /// A container that is attached, and its attachment.
@@ -75,5 +85,43 @@ extension TestHost {
     func pod(_ id: String, on network: ContainerNetwork, publishing ports: [PublishedPort] = []) throws -> Pod {
         let container = try TestContainer(id)
         return Pod(container: container, attachment: try attach(container, to: network, publishing: ports))
+    }
+}
+
+extension Site {
+    /// Attaches and detaches a container, which leaves what belongs to the network.
+    func warmUp(_ network: ContainerNetwork, publishing ports: [PublishedPort]? = nil) throws {
+        let ports = ports ?? Transport.allCases.map { PublishedPort(host: 8000, container: 80, transport: $0) }
+        let pod = try host.pod("warm-up", on: network, publishing: network.index(of: "portmap") == nil ? [] : ports)
+        try host.detach(pod.attachment)
+    }
+
+    /// Expects that a container's TCP port is reached from outside, and that it reaches the outside by the host's address.
+    func expectServed(
+        _ pod: Pod,
+        port: UInt16,
+        _ family: AddressFamily,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let way = Combination(family: family, transport: .tcp, bridgeFilter: true)
+        let service = try way.service("published", port: 80, in: pod.container.namespace)
+        let neighbor = try way.service("outside", port: 9000, in: outside.namespace)
+        let inward = try way.call(Place.host.address(family), port, from: outside.namespace, among: [service])
+        #expect(
+            inward == Contact("published", saw: Place.outside.address(family)),
+            "outside to \(pod.container.id)",
+            sourceLocation: sourceLocation
+        )
+        let outward = try way.call(
+            Place.outside.address(family),
+            9000,
+            from: pod.container.namespace,
+            among: [neighbor]
+        )
+        #expect(
+            outward == Contact("outside", saw: Place.host.address(family)),
+            "\(pod.container.id) to outside",
+            sourceLocation: sourceLocation
+        )
     }
 }

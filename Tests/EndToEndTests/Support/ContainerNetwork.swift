@@ -1,7 +1,9 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import IPAddresses
 import JSON
+import LinuxSystem
 import LinuxTesting
 
 /// A network as a conflist describes it: plugins that run one after the other, each handed the result of the one before.
@@ -149,6 +151,37 @@ extension TestHost {
         for index in attachment.network.plugins.indices {
             try succeed(attachment.request(index, verb: "CHECK", previousResult: attachment.result), verb: "CHECK")
         }
+    }
+
+    /// Runs the GC of each plugin.
+    func collectGarbage(_ network: ContainerNetwork, keeping attachments: [Attachment]) throws {
+        let valid = attachments.map { attachment -> JSONValue in
+            ["containerID": .string(attachment.containerID), "ifname": .string(attachment.interface)]
+        }
+        for plugin in network.plugins {
+            var configuration = plugin
+            configuration["cniVersion"] = .string(network.version)
+            configuration["name"] = .string(network.name)
+            configuration["cni.dev/valid-attachments"] = .array(valid)
+            let type = plugin["type"]?.string ?? ""
+            let request = PluginRequest(type, .object(configuration), containerID: "", namespacePath: "")
+            try succeed(request, verb: "GC")
+        }
+    }
+
+    /// Waits until an interface has ended with its container's namespace.
+    func waitUntilGone(_ interface: String) throws {
+        let deadline = Deadline.after(.seconds(5))
+        while try namespace.run({ if_nametoindex(interface) }) != 0 {
+            guard deadline.remainingNanoseconds > 0 else { throw TestFailure("\(interface) stays") }
+            usleep(5000)
+        }
+    }
+
+    /// Empties host-local's directory, as a reboot does where it is in memory.
+    func forgetReservations() throws {
+        try Command.run("rm", "-r", dataDirectory)
+        try Directory.create(dataDirectory, mode: 0o755)
     }
 
     private func runReversed(_ verb: String, _ attachment: Attachment) throws {
