@@ -44,7 +44,8 @@ extension EndToEnd {
             #expect(try new.address(.v4) == old.address(.v4) && new.address(.v6) == old.address(.v6))
             let owned = try Snapshot(of: site.host)
 
-            if late != .complete { old.namespacePath = "" }
+            // The old path may name the new container's namespace by now.
+            old.namespacePath = late == .complete ? site.host.path("no-namespace") : ""
             if late == .withoutAnything {
                 old.result = nil
                 old.ports = []
