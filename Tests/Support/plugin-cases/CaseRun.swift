@@ -32,6 +32,7 @@ final class CaseRun {
         sandbox = try Sandbox(tools: tools)
         variables["VERSION"] = .string(testCase.version)
         variables["PLUGINS"] = .string(plugins)
+        variables["REFERENCE"] = .string(Requirement.reference)
         variables["TEMP"] = .string(sandbox.directory)
         variables["DATADIR"] = .string("\(sandbox.directory)/networks")
         variables["HOSTNS"] = .string(sandbox.path(of: .host))

@@ -64,7 +64,7 @@ struct PluginRequest {
     ) throws(CaseError) {
         let variables = run.variables
         let plugins = variables["PLUGINS"]?.string ?? ""
-        let program = program ?? run.testCase.program
+        let program = variables.expand(program ?? run.testCase.program)
         name = Path.lastComponent(of: program)
         // A program with a directory is another suite's, and brings its own delegates.
         let home = program.hasPrefix("/") ? Path.parent(of: program) : plugins
