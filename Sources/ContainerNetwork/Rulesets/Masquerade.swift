@@ -83,6 +83,7 @@ public struct Masquerade {
         hostInterface: LinkIndex,
         undo: UndoList
     ) throws(CNIError) {
+        if addresses.isEmpty { return }
         let share = share(addresses, interface, ElementOwner(identity, hostInterface: hostInterface).comment)
         let ruleset = ruleset
         let added = try ruleset.install(share) { () throws(CNIError) in try ruleset.replacingOccupants(of: share) }
@@ -92,18 +93,28 @@ public struct Masquerade {
     }
 
     /// Removes what an ADD made, also when little is known any more.
-    public func remove(_ addresses: [IPPrefix], arrivingBy interface: String, isThorough: Bool) throws(CNIError) {
+    ///
+    /// - Parameters:
+    ///   - interfaces: Those that the container's packets may have come in by.
+    ///   - isThorough: Whether to look further when nothing is found there.
+    public func remove(
+        _ addresses: [IPPrefix],
+        arrivingBy interfaces: [String],
+        isThorough: Bool
+    ) throws(CNIError) {
         try ruleset.removeElements(
             ofAttachment: identity.shortDigest,
             from: Self.layout,
-            knownPlaces: share(addresses, interface, "").elements,
-            isThorough: isThorough
+            knownPlaces: interfaces.flatMap { share(addresses, $0, "").elements },
+            isThorough: isThorough,
+            chains: [NetworkChain.name("masquerade", network: identity.network)]
         )
     }
 
     /// What CHECK has to say against it; nil when it is as it should be.
     public func difference(_ addresses: [IPPrefix], arrivingBy interface: String) throws(CNIError) -> String? {
-        try ruleset.difference(from: share(addresses, interface, ""), identity: identity.shortDigest)
+        if addresses.isEmpty { return nil }
+        return try ruleset.difference(from: share(addresses, interface, ""), identity: identity.shortDigest)
     }
 
     private func share(_ addresses: [IPPrefix], _ interface: String, _ comment: String) -> RulesetShare {

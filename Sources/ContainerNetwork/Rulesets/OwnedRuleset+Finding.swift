@@ -47,17 +47,19 @@ extension OwnedRuleset {
     ///
     /// - Parameters:
     ///   - places: Where they must be, as far as that is known.
-    ///   - isThorough: Whether everything is read when not all are there.
+    ///   - isThorough: Whether everything is read when none is there.
+    ///   - chains: Chains of the network, which go also when somebody else removed the elements that led to them.
     public func removeElements(
         ofAttachment identity: String,
         from layout: RulesetLayout,
         knownPlaces places: [PlacedElement],
         isThorough: Bool = true,
+        chains: [String] = [],
         also: (inout Transaction, OwnedRuleset.Removal) throws(CNIError) -> Void = { _, _ in }
     ) throws(CNIError) {
-        try remove(from: layout, also: also) { () throws(CNIError) in
+        try remove(from: layout, chains: chains, also: also) { () throws(CNIError) in
             let found = try occupants(of: places, ownedBy: identity)
-            if !isThorough || (!found.isEmpty && found.count == places.count) { return found }
+            if !isThorough || !found.isEmpty { return found }
             return try elements(of: layout.sets) { $0.identity == identity }
         }
     }
@@ -83,6 +85,10 @@ extension OwnedRuleset {
             try socket.chain(share.layout.marker, of: table) != nil
         }
         if !isThere { return "chain \(share.layout.marker) of table \(table) is missing" }
+        for (chain, rules) in share.layout.chains where !rules.isEmpty {
+            let count = try kernel { () throws(NetlinkError) in try socket.rules(of: chain.name, in: table).count }
+            if count < rules.count { return "chain \(chain.name) of table \(table) lacks rules" }
+        }
         for chain in share.chains {
             let present = try kernel { () throws(NetlinkError) in
                 try socket.rules(of: chain.chain.name, in: table).map(\.comment)

@@ -98,25 +98,25 @@ public final class OwnedRuleset {
     /// Removes elements, and the chains of networks that have no others.
     ///
     /// - Parameters:
+    ///   - chains: Chains of a network, which go also when somebody else removed the elements that led to it.
     ///   - also: Appends what else goes with these elements and chains.
     ///   - find: Finds the elements; called again when the ruleset changed meanwhile.
     public func remove(
         from layout: RulesetLayout,
+        chains: [String] = [],
         also: (inout Transaction, Removal) throws(CNIError) -> Void = { _, _ in },
         _ find: () throws(CNIError) -> [PlacedElement]
     ) throws(CNIError) {
-        // Most often there is nothing, which needs no generation.
-        if try find().isEmpty { return }
         try settle(layout.table) { (transaction) throws(CNIError) in
             let found = try find()
-            if found.isEmpty { return }
-            var chains: [String] = []
+            var unused: [String] = []
             try kernel { () throws(NetlinkError) in
                 for placed in found { try transaction.delete([placed.element], from: placed.set) }
-                chains = try unusedChains(without: found, layout)
-                for chain in chains { try transaction.deleteChain(chain, of: layout.table) }
+                unused = try unusedChains(without: found, chains, layout)
+                for chain in unused { try transaction.deleteChain(chain, of: layout.table) }
             }
-            try also(&transaction, Removal(elements: found, chains: chains))
+            if transaction.isEmpty { return }
+            try also(&transaction, Removal(elements: found, chains: unused))
         }
     }
 
@@ -192,9 +192,10 @@ public final class OwnedRuleset {
     /// The kernel counts what leads to a chain, and its rules: when the elements that go are all, it goes with them.
     private func unusedChains(
         without elements: [PlacedElement],
+        _ chains: [String],
         _ layout: RulesetLayout
     ) throws(NetlinkError) -> [String] {
-        var references: [String: UInt32] = [:]
+        var references: [String: UInt32] = Dictionary(chains.map { ($0, 0) }) { first, _ in first }
         for target in elements.compactMap(\.element.verdict?.target) { references[target, default: 0] += 1 }
         var unused: [String] = []
         for (name, count) in references where !layout.chains.contains(where: { $0.chain.name == name }) {

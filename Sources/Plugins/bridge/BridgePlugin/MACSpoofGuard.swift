@@ -61,16 +61,13 @@ struct MACSpoofGuard {
         }
     }
 
-    /// Removes what an ADD made.
-    ///
-    /// - Parameter isThorough: Whether to look further where the port has no guard.
-    func remove(isThorough: Bool) throws(CNIError) {
+    /// Removes what an ADD made, also when somebody else removed half of it.
+    func remove() throws(CNIError) {
         let (ruleset, identity) = (ruleset, identity)
-        let port = SetElement([.interface(identity.hostInterfaceName)])
+        let port = PlacedElement(SetElement([.interface(identity.hostInterfaceName)]), in: Self.ports)
         try ruleset.remove(from: Self.layout) { () throws(CNIError) in
-            let isGuarded = try ruleset.occupant(of: PlacedElement(port, in: Self.ports)) != nil
-            if !isGuarded && !isThorough { return [] }
-            return try ruleset.elements(of: Self.layout.sets) { $0.identity == identity.shortDigest }
+            try ruleset.occupants(of: [port], ownedBy: identity.shortDigest)
+                + (try ruleset.elements(of: [Self.addresses]) { $0.identity == identity.shortDigest })
         }
     }
 

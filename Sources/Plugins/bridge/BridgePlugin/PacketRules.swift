@@ -79,13 +79,16 @@ struct PacketRuleRemoval {
         guard let ruleset else { return }
         let result = (try? request.configuration.previousResult()) ?? nil
         let root = request.configuration.root
+        let configured = BridgeConfiguration.gatewayInterface(root)
+        // The configuration may have been edited since.
+        let listed = (result?.interfaces ?? []).filter { $0.sandbox == nil && $0.name != configured }.map(\.name)
         try Masquerade(ruleset, request.identity).remove(
             result?.ips.map(\.address) ?? [],
-            arrivingBy: BridgeConfiguration.gatewayInterface(root),
+            arrivingBy: [configured] + listed.filter { $0 != request.identity.hostInterfaceName },
             // What the runtime forgot is looked for everywhere.
             isThorough: result == nil || root["ipMasq"]?.value == true
         )
-        try MACSpoofGuard(ruleset, request.identity).remove(isThorough: root["macspoofchk"]?.value == true)
+        try MACSpoofGuard(ruleset, request.identity).remove()
     }
 
     /// Removes the rules of attachments that are gone.

@@ -39,7 +39,7 @@ struct ForeignForwardChain {
     /// The table in which something is missing; nil when all is there, or no such table.
     func difference(_ configuration: FirewallConfiguration) throws(CNIError) -> String? {
         for table in Self.tables where try isMissing(configuration, table) {
-            return "chain \(Self.entry) of table \(table) does not accept what the firewall accepts"
+            return "table \(table): \(Self.entry) does not lead to \(Self.name), or that does not accept the mark"
         }
         return nil
     }

@@ -29,7 +29,9 @@ struct ProtectionRemoval {
             }
         }
         let digest = identity.shortDigest
-        try ruleset.remove(from: FirewallRuleset.layout, also: appendRemovalOfNetworks) { () throws(CNIError) in
+        let chain = Self.prefix + ElementOwner.digest(network: identity.network)
+        try ruleset.remove(from: FirewallRuleset.layout, chains: [chain], also: appendRemovalOfNetworks) {
+            () throws(CNIError) in
             let found = try ruleset.occupants(of: places, ownedBy: digest)
             if !found.isEmpty && found.count == addresses.count { return found }
             return try ruleset.elements(of: FirewallRuleset.layout.sets) { $0.identity == digest }

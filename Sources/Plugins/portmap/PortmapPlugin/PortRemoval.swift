@@ -21,7 +21,8 @@ struct PortRemoval {
     func run(_ identity: AttachmentIdentity, knownPlaces places: [PlacedElement]) throws(CNIError) -> [PlacedElement] {
         let digest = identity.shortDigest
         var removed: [PlacedElement] = []
-        try ruleset.remove(from: PortRuleset.layout, also: appendUnusedMarkers) { () throws(CNIError) in
+        let chains = AddressFamily.allCases.map { NetworkPortChains.name($0, network: identity.network) }
+        try ruleset.remove(from: PortRuleset.layout, chains: chains, also: appendUnusedMarkers) { () throws(CNIError) in
             removed = try ruleset.occupants(of: places, ownedBy: digest)
             if removed.isEmpty || removed.count != places.count {
                 removed = try ruleset.elements(of: PortRuleset.layout.sets) { $0.identity == digest }
@@ -58,7 +59,7 @@ struct PortRemoval {
     ) throws(CNIError) {
         for family in AddressFamily.allCases {
             let set = PortRuleset.addressedPorts(family)
-            let gone = removal.elements.filter { $0.set == set }
+            let gone = removal.elements.filter { [set, PortRuleset.addressedTargets(family)].contains($0.set) }
             if gone.isEmpty { continue }
             let goneKeys = Set(gone.map(\.element.key))
             let kept = try kernel { () throws(NetlinkError) in try ruleset.socket.elements(of: set) }

@@ -31,12 +31,11 @@ extension PortmapPlugin {
         )
         let ruleset = try OwnedRuleset.open()
         let owner = ElementOwner(request.identity, hostInterface: nil)
-        let left = try PortClaim(ruleset, owner).decide(ports).left.map(\.port.entrance)
-        let own = ports.filter { !left.contains($0.entrance) }
+        for port in ports { try check(port, owner, ruleset) }
         let share = RulesetShare(
             PortRuleset.layout,
             chains: container.chains(configuration, network: request.configuration.name),
-            elements: own.flatMap { [$0.entrance, $0.target] }
+            elements: []
         )
         if let difference = try ruleset.difference(from: share, identity: request.identity.shortDigest) {
             throw AttachmentCheck.difference(difference)
@@ -50,6 +49,25 @@ extension PortmapPlugin {
                 throw AttachmentCheck.difference("route_localnet is on without the guard for 127.0.0.0/8")
             }
         }
+    }
+
+    /// A port is this attachment's, or stayed with another of the same container.
+    private func check(
+        _ port: PublishedPort,
+        _ owner: ElementOwner,
+        _ ruleset: OwnedRuleset
+    ) throws(CNIError) {
+        guard let first = try ruleset.occupant(of: port.first),
+            let entrance = first.isMarker(port.family) ? try ruleset.occupant(of: port.entrance) : first
+        else { throw AttachmentCheck.difference("\(port.mapping) is not published any more (\(port.family))") }
+        if let other = entrance.owner, other.identity != owner.identity, other.container == owner.container { return }
+        guard entrance.owner?.identity == owner.identity, entrance.element.value == port.entrance.element.value else {
+            throw AttachmentCheck.difference(
+                "\(port.mapping) is published by \(entrance.owner?.names ?? "somebody else")"
+            )
+        }
+        guard let target = try ruleset.occupant(of: port.target), target.element.value == port.target.element.value
+        else { throw AttachmentCheck.difference("\(port.mapping) does not lead to the container (\(port.family))") }
     }
 
     /// Where the ports must be, if all that led to them is still known.
