@@ -59,6 +59,13 @@ let plugins: [PluginProduct] = [
         ]
     ),
     PluginProduct(
+        name: "firewall",
+        module: "FirewallPlugin",
+        dependencies: [
+            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "NFTables", "Netlink", "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
         name: "host-local",
         module: "HostLocalPlugin",
         dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]

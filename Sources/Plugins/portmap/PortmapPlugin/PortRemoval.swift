@@ -54,11 +54,11 @@ struct PortRemoval {
     /// A marker goes with the last port that is published for a single address behind it.
     private func appendUnusedMarkers(
         _ transaction: inout Transaction,
-        _ removed: [PlacedElement]
+        _ removal: OwnedRuleset.Removal
     ) throws(CNIError) {
         for family in AddressFamily.allCases {
             let set = PortRuleset.addressedPorts(family)
-            let gone = removed.filter { $0.set == set }
+            let gone = removal.elements.filter { $0.set == set }
             if gone.isEmpty { continue }
             let goneKeys = Set(gone.map(\.element.key))
             let kept = try kernel { () throws(NetlinkError) in try ruleset.socket.elements(of: set) }
