@@ -223,7 +223,8 @@ let package = Package(
         tests(
             "ContainerNetworkTests",
             [
-                "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables",
+                "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting",
+                "NFTables",
                 "Netlink", "RouteNetlink",
             ]
         ),

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import CNetlink
 internal import Netlink
 
 extension Expression {
@@ -8,12 +9,9 @@ extension Expression {
         guard case .unknown("match", let octets) = self else { return nil }
         var name: String?
         // What cannot be read is no known extension.
-        try? AttributeReader.forEach(in: octets.span.bytes) { (type, value) throws(NetlinkError) in
-            if type == nameAttribute { name = value.string }
+        try? octets.span.bytes.forEachNested { (type: nft_match_attributes, value) throws(NetlinkError) in
+            if type == NFTA_MATCH_NAME { name = value.string }
         }
         return name
     }
 }
-
-/// The corresponding C constant is `NFTA_MATCH_NAME`.
-private let nameAttribute = 1
