@@ -223,8 +223,9 @@ let package = Package(
         tests(
             "ContainerNetworkTests",
             [
-                "CNI", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink",
-                "RouteNetlink",
+                "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting",
+                "NFTables",
+                "Netlink", "RouteNetlink",
             ]
         ),
     ] + plugins.flatMap { [$0.library, $0.executable] }

@@ -74,8 +74,9 @@ struct PacketRuleRemoval {
     /// Opens the rulesets, if the kernel has any.
     init() throws(CNIError) { ruleset = try .openIfAvailable() }
 
-    /// Removes all that an ADD of this attachment made, whatever the configuration says by now.
+    /// Removes all that an ADD of this attachment made, ours or the reference's, whatever the configuration says by now.
     func run(_ request: DeleteRequest) throws(CNIError) {
+        LegacyTables.warnIfPresent(request.diagnostics)
         guard let ruleset else { return }
         let result = (try? request.configuration.previousResult()) ?? nil
         let root = request.configuration.root
@@ -89,6 +90,9 @@ struct PacketRuleRemoval {
             isThorough: result == nil || root["ipMasq"]?.value == true
         )
         try MACSpoofGuard(ruleset, request.identity).remove()
+        let leftovers = ReferenceLeftovers(ruleset, request.identity)
+        try leftovers.removeMasquerading()
+        try leftovers.removeSpoofGuard()
     }
 
     /// Removes the rules of attachments that are gone.

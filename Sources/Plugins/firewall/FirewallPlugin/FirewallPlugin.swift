@@ -55,9 +55,11 @@ public struct FirewallPlugin: Plugin {
 
     /// Takes the container out of the firewall, whatever the configuration says by now.
     public func delete(_ request: DeleteRequest) throws(CNIError) {
+        LegacyTables.warnIfPresent(request.diagnostics)
         guard let ruleset = try OwnedRuleset.openIfAvailable() else { return }
         let result = (try? request.configuration.previousResult()) ?? nil
         try ProtectionRemoval(ruleset).run(request.identity, result)
+        try ReferenceLeftovers(ruleset, request.identity).removeFirewallRules(of: result?.ips.map(\.address) ?? [])
     }
 
     /// Verifies that the container's packets are accepted, and its network kept apart.

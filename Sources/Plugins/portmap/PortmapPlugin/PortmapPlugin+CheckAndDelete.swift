@@ -11,9 +11,11 @@ internal import RouteNetlink
 extension PortmapPlugin {
     /// Withdraws the ports of an attachment, whatever the runtime and the configuration still say of them.
     public func delete(_ request: DeleteRequest) throws(CNIError) {
+        LegacyTables.warnIfPresent(request.diagnostics)
         guard let ruleset = try OwnedRuleset.openIfAvailable() else { return }
         let removed = try PortRemoval(ruleset).run(request.identity, knownPlaces: knownPlaces(request))
         try StaleFlows.forget(withdrawn: removed)
+        try ReferenceLeftovers(ruleset, request.identity).removePortMaps()
     }
 
     /// Verifies that each port leads to the container.
