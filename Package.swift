@@ -137,7 +137,8 @@ let package = Package(
         .executableTarget(
             name: "cnitool",
             dependencies: [
-                "CNI", "CNIRuntime", "ContainerNetwork", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem", "NFTables",
+                "CNI", "CNIRuntime", "ContainerNetwork", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem",
+                "NFTables",
                 "Netlink", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

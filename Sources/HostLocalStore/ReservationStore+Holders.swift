@@ -32,7 +32,9 @@ extension ReservationFolder {
     fileprivate func holders() throws(SystemCallError) -> Set<AttachmentID> {
         var holders: Set<AttachmentID> = []
         for name in try Directory.namesIfPresent(in: path) ?? [] {
-            guard let address = IPAddress(name), case .owned(let holder) = try reservation(of: address) else { continue }
+            guard let address = IPAddress(name), case .owned(let holder) = try reservation(of: address) else {
+                continue
+            }
             holders.insert(holder)
         }
         return holders

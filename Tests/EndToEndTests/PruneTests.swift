@@ -86,7 +86,9 @@ extension EndToEnd {
                     )
                 }
             }.get()
-            return try JSONNode(JSONValue(parsing: output.utf8)).elements().map { try $0.requiredMember("names").string() }
+            return try JSONNode(JSONValue(parsing: output.utf8)).elements().map {
+                try $0.requiredMember("names").string()
+            }
         }
 
         /// The ruleset's lines and elements, in an order of their own.

@@ -29,7 +29,9 @@ struct LivingAttachments {
         }
         do throws(RuntimeError) {
             for attachment in try cache.list().attachments {
-                identities.insert(AttachmentIdentity(network: attachment.network, attachment: attachment.id).shortDigest)
+                identities.insert(
+                    AttachmentIdentity(network: attachment.network, attachment: attachment.id).shortDigest
+                )
             }
         } catch { throw error.cause }
         for link in try kernel({ () throws(NetlinkError) in try RouteSocket.open().links() }) {
