@@ -59,6 +59,13 @@ let plugins: [PluginProduct] = [
         ]
     ),
     PluginProduct(
+        name: "firewall",
+        module: "FirewallPlugin",
+        dependencies: [
+            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "NFTables", "Netlink", "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
         name: "host-local",
         module: "HostLocalPlugin",
         dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]
@@ -137,9 +144,8 @@ let package = Package(
         .executableTarget(
             name: "cnitool",
             dependencies: [
-                "CNI", "CNIRuntime", "ContainerNetwork", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem",
-                "NFTables",
-                "Netlink", "RouteNetlink",
+                "CNI", "CNIRuntime", "ContainerNetwork", "FirewallPlugin", "HostLocalStore", "IPAddresses", "JSON",
+                "LinuxSystem", "NFTables", "Netlink", "PortmapPlugin", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/cnitool",

@@ -85,6 +85,8 @@ extension ListedRule {
             default: break
             }
         }
+        // iptables keeps remarks in a match of its own.
+        for case .remark(let text) in expressions where comment.isEmpty { comment = text }
         self.init(handle: handle, expressions: expressions, comment: comment)
     }
 }
@@ -125,6 +127,7 @@ extension Expression {
                     case "immediate": try Expression(readingImmediate: value)
                     case "payload": try Expression(readingPayload: value)
                     case "cmp": try Expression(readingComparison: value)
+                    case "match": try Expression(readingMatch: value)
                     default: nil
                     }
             default: break
@@ -140,6 +143,20 @@ extension Expression {
         }
         guard let verdict else { return nil }
         self = .verdict(verdict)
+    }
+
+    private init?(readingMatch data: borrowing RawSpan) throws(NetlinkError) {
+        var name = ""
+        var information = ""
+        try data.forEachNested { (type: nft_match_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_MATCH_NAME: name = value.string
+            case NFTA_MATCH_INFO: information = value.string
+            default: break
+            }
+        }
+        guard name == "comment" else { return nil }
+        self = .remark(information)
     }
 
     private init?(readingPayload data: borrowing RawSpan) throws(NetlinkError) {

@@ -65,6 +65,7 @@ extension Expression {
         case .destinationNAT: "nat"
         case .masquerade: "masq"
         case .counter: "counter"
+        case .remark: "match"
         case .unknown(let name, _): name
         }
     }
@@ -118,7 +119,7 @@ extension Expression {
             writer.put(NFTA_NAT_REG_PROTO_MIN, port.number)
         case .masquerade(let flags):
             if !flags.isEmpty { writer.put(NFTA_MASQ_FLAGS, flags.rawValue) }
-        case .counter, .unknown: break
+        case .counter, .remark, .unknown: break
         }
     }
 }

@@ -72,6 +72,8 @@ public enum Expression: Hashable, Sendable {
     case masquerade(MasqueradeFlags)
     /// Counts packets and bytes.
     case counter
+    /// The remark of a rule that iptables wrote (`-m comment`); only ever read.
+    case remark(String)
     /// A kind that this version does not interpret: its name and its attributes' bytes.
     case unknown(String, [UInt8])
 

@@ -62,6 +62,13 @@ public struct Statement: Hashable, Sendable {
         anyBit(of: 0x20, .connection(.status, into: first))
     }
 
+    /// `ct state ! established,related`, `ct status ! dnat`: a first packet whose destination was not translated.
+    public static var startsUntranslatedConnection: Statement {
+        Statement(
+            noBit(of: 0x6, .connection(.state, into: first)) + noBit(of: 0x20, .connection(.status, into: first))
+        )
+    }
+
     /// `meta mark & BIT == BIT`.
     public static func mark(hasBit bit: UInt32) -> Statement {
         Statement([
@@ -154,6 +161,10 @@ public struct Statement: Hashable, Sendable {
 
     private static func anyBit(of bits: UInt32, _ load: Expression) -> Statement {
         Statement([load, .bitwise(first, mask: bytes(bits), xor: bytes(0)), .compare(first, isEqual: false, bytes(0))])
+    }
+
+    private static func noBit(of bits: UInt32, _ load: Expression) -> [Expression] {
+        [load, .bitwise(first, mask: bytes(bits), xor: bytes(0)), .compare(first, isEqual: true, bytes(0))]
     }
 
     /// A number in the host's byte order, as the kernel keeps marks and bits.

@@ -8,12 +8,17 @@ import Testing
 
 extension EndToEnd {
     /// A node that was switched back: other plugins removed containers that ours attached.
-    @Suite(.requiresProducts("bridge", "host-local", "portmap", "cnitool"), .requiresPrograms("nft")) struct Prune {
+    @Suite(.requiresProducts("bridge", "host-local", "portmap", "firewall", "cnitool"), .requiresPrograms("nft"))
+    struct Prune {
         private let host: TestHost
 
         init() throws { host = try TestHost() }
 
         @Test func `what the dead leave is pruned with their networks' chains, and nothing of the living`() throws {
+            // As Docker has it: the firewall puts a rule into a chain that is not ours.
+            try host.run("nft", "add table ip filter")
+            try host.run("nft", "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")
+            let foreign = try ruleset()
             let living = try PrunableAttachment("living", network: "pods", subnet: 91, port: 8090, on: host)
             let before = try ruleset()
             let dead = try PrunableAttachment("dead", network: "pods", subnet: 91, port: 8080, on: host)
@@ -32,9 +37,16 @@ extension EndToEnd {
             #expect(try ruleset() == before)
             #expect(try prune() == [])
             #expect(try ruleset() == before)
+            #expect(before.contains { $0.contains("CNI-FORWARD") })
             // What is left works on.
-            try host.succeed(living.request("portmap"), verb: "CHECK")
-            try host.succeed(living.request("bridge"), verb: "CHECK")
+            for plugin in ["bridge", "portmap", "firewall"] { try host.succeed(living.request(plugin), verb: "CHECK") }
+
+            // With the last goes what the firewall put into the foreign chain.
+            try living.removeLinkAndReservations(on: host)
+            #expect(try prune() == ["pods/eth0/living"])
+            let rest = try ruleset()
+            #expect(!rest.contains { $0.contains("CNI-") || $0.contains("living") || $0.contains("isolated") })
+            #expect(foreign.allSatisfy(rest.contains))
         }
 
         @Test func `a link, a reservation or a cached result each keep an attachment`() throws {
@@ -104,7 +116,8 @@ extension EndToEnd {
     }
 }
 
-/// A container behind bridge with `ipMasq` and `macspoofchk`, and portmap: a port for all addresses, and one for 127.0.0.1.
+/// A container behind bridge with `ipMasq` and `macspoofchk`, portmap and firewall: a port for all addresses, one for
+/// 127.0.0.1, and a policy.
 private struct PrunableAttachment {
     let container: TestContainer
     let network: String
@@ -132,8 +145,13 @@ private struct PrunableAttachment {
                 ]
             ],
         ]
-        configurations = ["bridge": .object(bridge), "portmap": portmap]
+        let firewall: JSONValue = [
+            "cniVersion": "1.0.0", "name": .string(network), "type": "firewall", "prevResult": added.result.value,
+            "ingressPolicy": "isolated",
+        ]
+        configurations = ["bridge": .object(bridge), "portmap": portmap, "firewall": firewall]
         _ = try host.add(request("portmap"))
+        _ = try host.add(request("firewall"))
     }
 
     var hostInterface: String {

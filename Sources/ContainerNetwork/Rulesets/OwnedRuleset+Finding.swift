@@ -53,7 +53,7 @@ extension OwnedRuleset {
         from layout: RulesetLayout,
         knownPlaces places: [PlacedElement],
         isThorough: Bool = true,
-        also: (inout Transaction, [PlacedElement]) throws(CNIError) -> Void = { _, _ in }
+        also: (inout Transaction, OwnedRuleset.Removal) throws(CNIError) -> Void = { _, _ in }
     ) throws(CNIError) {
         try remove(from: layout, also: also) { () throws(CNIError) in
             let found = try occupants(of: places, ownedBy: identity)
@@ -67,7 +67,7 @@ extension OwnedRuleset {
         ofNetwork network: String,
         keeping valid: Set<AttachmentID>,
         from layout: RulesetLayout,
-        also: (inout Transaction, [PlacedElement]) throws(CNIError) -> Void = { _, _ in }
+        also: (inout Transaction, OwnedRuleset.Removal) throws(CNIError) -> Void = { _, _ in }
     ) throws(CNIError) {
         let digest = ElementOwner.digest(network: network)
         let alive = Set(valid.map { AttachmentIdentity(network: network, attachment: $0).shortDigest })
@@ -87,8 +87,8 @@ extension OwnedRuleset {
             let present = try kernel { () throws(NetlinkError) in
                 try socket.rules(of: chain.chain.name, in: table).map(\.comment)
             }
-            if present.isEmpty { return "chain \(chain.chain.name) of table \(table) is missing" }
             if chain.rules(present).map(\.comment) != present {
+                if present.isEmpty { return "chain \(chain.chain.name) of table \(table) is missing or empty" }
                 return "the rules of chain \(chain.chain.name) of table \(table) are not those of the configuration"
             }
         }

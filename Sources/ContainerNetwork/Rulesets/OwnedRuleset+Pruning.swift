@@ -5,19 +5,18 @@ public import NFTables
 internal import Netlink
 
 extension OwnedRuleset {
-    /// The tables of all our plugins.
-    public static var tables: [Table] { [Masquerade.table, HostPorts.table, Table(.bridge, "cni")] }
-
     /// Removes the elements of attachments that are gone from a table, whichever of our plugins made them.
     ///
     /// - Parameters:
     ///   - isDryRun: Whether they are only found.
+    ///   - also: Appends what else goes with elements and chains.
     ///   - findGone: Tells which of the owners of all elements are gone. It is called after the elements were read, so that
     ///     an attachment that is being made meanwhile is not among them; and again when the ruleset changed meanwhile.
     /// - Returns: The elements that were removed, or would be.
     public func prune(
         _ table: Table,
         isDryRun: Bool,
+        also: (inout Transaction, Removal) throws(CNIError) -> Void = { _, _ in },
         _ findGone: (Set<ElementOwner>) throws(CNIError) -> Set<ElementOwner>
     ) throws(CNIError) -> [PlacedElement] {
         let sets = try kernel { () throws(NetlinkError) in try socket.sets(of: table) }
@@ -27,10 +26,7 @@ extension OwnedRuleset {
             .filter { !NetworkChain.isName($0.name) }
             .map { (chain: Chain($0.name), rules: [Rule]()) }
         var removed: [PlacedElement] = []
-        try remove(
-            from: RulesetLayout(table, sets: sets, chains: standing),
-            also: appendUnusedMarkers
-        ) { () throws(CNIError) in
+        try remove(from: RulesetLayout(table, sets: sets, chains: standing), also: also) { () throws(CNIError) in
             removed = try elements(of: sets, findGone)
             return removed
         }

@@ -98,11 +98,11 @@ public final class OwnedRuleset {
     /// Removes elements, and the chains of networks that have no others.
     ///
     /// - Parameters:
-    ///   - also: Appends what else goes with them.
+    ///   - also: Appends what else goes with these elements and chains.
     ///   - find: Finds the elements; called again when the ruleset changed meanwhile.
     public func remove(
         from layout: RulesetLayout,
-        also: (inout Transaction, [PlacedElement]) throws(CNIError) -> Void = { _, _ in },
+        also: (inout Transaction, Removal) throws(CNIError) -> Void = { _, _ in },
         _ find: () throws(CNIError) -> [PlacedElement]
     ) throws(CNIError) {
         // Most often there is nothing, which needs no generation.
@@ -110,12 +110,22 @@ public final class OwnedRuleset {
         try settle(layout.table) { (transaction) throws(CNIError) in
             let found = try find()
             if found.isEmpty { return }
+            var chains: [String] = []
             try kernel { () throws(NetlinkError) in
                 for placed in found { try transaction.delete([placed.element], from: placed.set) }
-                try appendDeletionOfUnusedChains(found, layout, to: &transaction)
+                chains = try unusedChains(without: found, layout)
+                for chain in chains { try transaction.deleteChain(chain, of: layout.table) }
             }
-            try also(&transaction, found)
+            try also(&transaction, Removal(elements: found, chains: chains))
         }
+    }
+
+    /// What is being removed.
+    public struct Removal {
+        /// The elements.
+        public let elements: [PlacedElement]
+        /// The chains of networks that have no others.
+        public let chains: [String]
     }
 
     /// Commits what a closure makes of the present state, again and again until nothing came between.
@@ -160,7 +170,7 @@ public final class OwnedRuleset {
             if share.chains.isEmpty { return try socket.chain(share.layout.marker, of: share.layout.table) != nil }
             for chain in share.chains {
                 let present = try socket.rules(of: chain.chain.name, in: share.layout.table).map(\.comment)
-                if present.isEmpty || chain.rules(present).map(\.comment) != present { return false }
+                if chain.rules(present).map(\.comment) != present { return false }
             }
             return true
         }
@@ -173,25 +183,26 @@ public final class OwnedRuleset {
     ) throws(NetlinkError) {
         let present = try socket.rules(of: chain.chain.name, in: table).map(\.comment)
         let rules = chain.rules(present)
-        if !present.isEmpty && rules.map(\.comment) == present { return }
+        if rules.map(\.comment) == present { return }
         try transaction.add(chain.chain, to: table)
         if !present.isEmpty { try transaction.flushChain(chain.chain.name, of: table) }
         for rule in rules { try transaction.add(rule, to: chain.chain.name, of: table) }
     }
 
     /// The kernel counts what leads to a chain, and its rules: when the elements that go are all, it goes with them.
-    private func appendDeletionOfUnusedChains(
-        _ elements: [PlacedElement],
-        _ layout: RulesetLayout,
-        to transaction: inout Transaction
-    ) throws(NetlinkError) {
+    private func unusedChains(
+        without elements: [PlacedElement],
+        _ layout: RulesetLayout
+    ) throws(NetlinkError) -> [String] {
         var references: [String: UInt32] = [:]
         for target in elements.compactMap(\.element.verdict?.target) { references[target, default: 0] += 1 }
+        var unused: [String] = []
         for (name, count) in references where !layout.chains.contains(where: { $0.chain.name == name }) {
             guard let chain = try socket.chain(name, of: layout.table) else { continue }
             let rules = try socket.rules(of: name, in: layout.table)
-            if chain.useCount == count + UInt32(rules.count) { try transaction.deleteChain(name, of: layout.table) }
+            if chain.useCount == count + UInt32(rules.count) { unused.append(name) }
         }
+        return unused
     }
 }
 

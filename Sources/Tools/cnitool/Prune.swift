@@ -4,10 +4,12 @@ internal import ArgumentParser
 internal import CNI
 internal import CNIRuntime
 internal import ContainerNetwork
+internal import FirewallPlugin
 internal import HostLocalStore
 internal import JSON
 internal import LinuxSystem
 internal import NFTables
+internal import PortmapPlugin
 
 extension CNITool {
     /// `cnitool prune`.
@@ -57,15 +59,15 @@ extension CNITool {
         private func prune() throws(CNIError) -> [PrunedAttachment] {
             guard let ruleset = try OwnedRuleset.openIfAvailable() else { return [] }
             let directories = [ReservationStore.defaultDataDirectory] + dataDirectories
-            var elements: [PlacedElement] = []
-            for table in OwnedRuleset.tables {
-                elements += try ruleset.prune(table, isDryRun: isDryRun) { (owners) throws(CNIError) in
-                    let living = try LivingAttachments(dataDirectories: directories, cache: caching.cache)
-                    let alive = Set(owners.filter(living.contains).map(\.identity))
-                    return owners.filter { !alive.contains($0.identity) }
-                }
+            let findGone = { (owners: Set<ElementOwner>) throws(CNIError) -> Set<ElementOwner> in
+                let living = try LivingAttachments(dataDirectories: directories, cache: caching.cache)
+                let alive = Set(owners.filter(living.contains).map(\.identity))
+                return owners.filter { !alive.contains($0.identity) }
             }
-            return PrunedAttachment.all(in: elements)
+            return PrunedAttachment.all(
+                in: try PortmapPlugin.prune(ruleset, isDryRun: isDryRun, findGone)
+                    + FirewallPlugin.prune(ruleset, isDryRun: isDryRun, findGone)
+            )
         }
     }
 }

@@ -19,7 +19,7 @@ struct Snapshot: Equatable {
         {
             lines.append("neighbour \(neighbour["dst"]?.value.string ?? "") \(neighbour["dev"]?.value.string ?? "")")
         }
-        for line in try host.run("nft", "list", "ruleset").split(separator: "\n") { lines.append("nft \(line)") }
+        lines += try RulesetListing(of: host.namespace).lines
         for directory in [host.dataDirectory] + files { lines += Self.files(below: directory) }
         self.lines = Set(lines)
     }

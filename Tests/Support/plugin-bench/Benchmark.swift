@@ -25,6 +25,15 @@ struct Benchmark {
             let contenders: [any Contender] = try sides.map { try BridgeContender($0, scratch: options.scratch) }
             try schedule.run(contenders + [try KernelBridgeContender()], into: &results)
         }
+        if includes("bridge + host-local + ipMasq ADD DEL") {
+            try schedule.run(
+                try sides.map { try BridgeContender($0, masquerades: true, scratch: options.scratch) },
+                into: &results
+            )
+        }
+        if includes("bridge + portmap ADD DEL, one port") {
+            try schedule.run(try sides.map { try PublishedPortContender($0, scratch: options.scratch) }, into: &results)
+        }
         if includes("host-local ADD CHECK DEL, 10 reserved, 10,000 reserved") {
             // In one schedule, because they are compared with each other.
             var contenders: [any Contender] = []

@@ -66,8 +66,13 @@ struct Budget {
             Budget(row: "loopback ADD", measure: .referenceTime, limit: 0.6),
             Budget(row: "bridge + host-local ADD", measure: .referenceTime, limit: 0.45),
             Budget(row: "bridge + host-local DEL", measure: .referenceTime, limit: 1),
+            Budget(row: "bridge + host-local + ipMasq ADD", measure: .referenceTime, limit: 0.2),
+            Budget(row: "bridge + host-local + ipMasq DEL", measure: .referenceTime, limit: 0.35),
+            Budget(row: "bridge + portmap ADD, one port", measure: .referenceTime, limit: 0.15),
             Budget(row: "loopback ADD", measure: .referenceMemory, limit: 1.2),
             Budget(row: "bridge + host-local ADD", measure: .referenceMemory, limit: 1.2),
+            Budget(row: "bridge + host-local + ipMasq ADD", measure: .referenceMemory, limit: 1.2),
+            Budget(row: "portmap ADD, one port", measure: .referenceMemory, limit: 1.2),
             Budget(row: "host-local ADD, 10 reserved", measure: .referenceMemory, limit: 1.2),
             Budget(row: "pairs per second, 8 workers", measure: .referenceRate, limit: 1),
         ]

@@ -43,13 +43,19 @@ struct Results {
 
     /// Runs a program and notes what it took.
     mutating func measure(_ row: String, _ side: Side, _ program: MeasuredProgram) throws {
+        add(row, side, try run(program))
+    }
+
+    /// Runs a program as the purpose of the run demands, for rows that are made of several.
+    func run(_ program: MeasuredProgram) throws -> MeasuredProgram.Measurement {
+        try program.run(purpose == .time ? .spawned : .forked)
+    }
+
+    /// Notes what one or several programs took.
+    mutating func add(_ row: String, _ side: Side, _ measurement: MeasuredProgram.Measurement) {
         switch purpose {
-        case .time:
-            let measurement = try program.run(.spawned)
-            change(row, side) { $0.append(measurement) }
-        case .memory:
-            let measurement = try program.run(.forked)
-            change(row, side) { $0.append(peakMemory: measurement.peakMemory) }
+        case .time: change(row, side) { $0.append(measurement) }
+        case .memory: change(row, side) { $0.append(peakMemory: measurement.peakMemory) }
         }
     }
 

@@ -9,7 +9,7 @@ internal import LinuxSystem
 /// A run gets its input through a pipe, as from a container runtime, and writes to a file in memory.
 final class MeasuredProgram {
     private let path: String
-    private let input: [UInt8]
+    private var input: [UInt8] = []
     private let arguments: CStringList
     private let environment: CStringList
     private let output: OwnedFileDescriptor
@@ -22,6 +22,15 @@ final class MeasuredProgram {
         var processor: Int64 = 0
         /// The largest resident set of the program or one of its children, in KiB; 0 when not measured.
         var peakMemory: Int64 = 0
+
+        /// One after the other: times add up, memory does not.
+        static func + (first: Measurement, second: Measurement) -> Measurement {
+            Measurement(
+                wall: first.wall + second.wall,
+                processor: first.processor + second.processor,
+                peakMemory: max(first.peakMemory, second.peakMemory)
+            )
+        }
     }
 
     /// How a program is started.
@@ -37,11 +46,16 @@ final class MeasuredProgram {
     /// - Parameter input: At most 64 KiB, what a pipe holds: it is written before the program starts.
     init(_ path: String, arguments: [String] = [], environment: [String], input: String = "") throws {
         self.path = path
-        self.input = Array(input.utf8)
         self.arguments = CStringList([path] + arguments)
         self.environment = CStringList(environment)
         output = try .memoryFile(named: "output")
-        guard self.input.count <= 65536 else { throw BenchError("the input of \(path) does not fit in a pipe") }
+        try setInput(input)
+    }
+
+    /// Changes what later runs read, when it depends on what another program wrote.
+    func setInput(_ text: String) throws {
+        input = Array(text.utf8)
+        guard input.count <= 65536 else { throw BenchError("the input of \(path) does not fit in a pipe") }
     }
 
     /// Runs the program once.

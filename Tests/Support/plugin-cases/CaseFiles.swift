@@ -32,7 +32,7 @@ enum CaseFiles {
         let bytes = try system { () throws(SystemCallError) in try File.contents(of: path) }
         return try decoding(path) { () throws(JSONError) in
             let document = JSONNode(try JSONValue(parsing: bytes))
-            try document.requireKeys(["program", "config", "warmUp", "cases"])
+            try document.requireKeys(["program", "config", "chain", "warmUp", "require", "cases"])
             let defaults = try document.object()
             var cases: [TestCase] = []
             for element in try document.requiredMember("cases").elements() {

@@ -15,6 +15,8 @@ final class CaseRun {
     private(set) var problems: [String] = []
     /// Attachments that an ADD made and no DEL removed, oldest first.
     private var live: [Attachment] = []
+    /// Those of them that were there at the first snapshot.
+    private var standing: Set<String> = []
     /// What ADD printed last for an attachment.
     private var results: [String: JSONValue] = [:]
 
@@ -30,6 +32,7 @@ final class CaseRun {
         sandbox = try Sandbox(tools: tools)
         variables["VERSION"] = .string(testCase.version)
         variables["PLUGINS"] = .string(plugins)
+        variables["REFERENCE"] = .string(Requirement.reference)
         variables["TEMP"] = .string(sandbox.directory)
         variables["DATADIR"] = .string("\(sandbox.directory)/networks")
         variables["HOSTNS"] = .string(sandbox.path(of: .host))
@@ -58,6 +61,7 @@ final class CaseRun {
         try writeFiles()
         for step in testCase.before { try perform(step, at: "before") }
         if let patch = testCase.warmUp { try warmUp(patch) }
+        standing = Set(live.map(\.key))
         let before = try Snapshot.take(sandbox, files: sandbox.directory + "/networks")
         for (index, step) in testCase.steps.enumerated() {
             let place = "step \(index + 1)"
@@ -69,7 +73,7 @@ final class CaseRun {
             }
         }
         guard testCase.leavesNothing else { return }
-        for attachment in live.reversed() { try remove(attachment) }
+        for attachment in live.reversed() where !standing.contains(attachment.key) { try remove(attachment) }
         try compare(with: before, at: "the end")
     }
 
@@ -95,13 +99,18 @@ final class CaseRun {
     }
 
     private func perform(_ invocation: Invocation, at place: String) throws(CaseError) {
-        let request = try PluginRequest(invocation, of: self, previousResult: results)
+        var request = try PluginRequest(invocation, of: self, results: results)
+        if invocation.verb == "ADD", invocation.givesPreviousResult, request.name == testCase.program {
+            if !request.hasOwnPreviousResult, let result = try attachChain(before: invocation) {
+                variables["PREVIOUS"] = result
+                request = request.following(result)
+            }
+        }
         let answer = PluginAnswer(try request.run(in: sandbox), verb: request.isPlugin ? invocation.verb : nil)
         for problem in answer.problems(invocation.expectation, variables) { note(problem, at: place) }
         guard answer.isSuccess else { return }
         if invocation.verb == "ADD" {
-            results[request.attachment] = answer.document
-            live.append(Attachment(key: request.attachment, request: request))
+            attached(request, answer)
         } else if invocation.verb == "DEL" {
             live.removeAll { $0.key == request.attachment }
         }
@@ -111,23 +120,58 @@ final class CaseRun {
         }
     }
 
+    private func attached(_ request: PluginRequest, _ answer: PluginAnswer) {
+        results[request.attachment] = answer.document
+        live.removeAll { $0.key == request.attachment }
+        live.append(Attachment(key: request.attachment, request: request))
+    }
+
+    /// ADDs what stands before the program in the chain, unless that lives already for this attachment.
+    ///
+    /// - Returns: What the last of them answered; nil when nothing stands before the program.
+    private func attachChain(before invocation: Invocation) throws(CaseError) -> JSONValue? {
+        var result: JSONValue?
+        for program in testCase.chain.map(\.program) {
+            var request = try PluginRequest(of: program, before: invocation, of: self)
+            if !live.contains(where: { $0.key == request.attachment }) {
+                if let result { request = request.following(result) }
+                let answer = PluginAnswer(try request.run(in: sandbox), verb: "ADD")
+                guard answer.isSuccess else { throw CaseError("ADD of \(program), before it: \(answer.text)") }
+                attached(request, answer)
+            }
+            result = results[request.attachment]
+        }
+        return result
+    }
+
     private func remove(_ attachment: Attachment) throws(CaseError) {
         let request = attachment.request.asking("DEL", previousResult: results[attachment.key])
         let answer = PluginAnswer(try request.run(in: sandbox), verb: "DEL")
         for problem in answer.problems(.success, variables) { note(problem, at: "the closing DEL") }
     }
 
-    /// An ADD and a DEL in a namespace and a data directory of their own, so that what belongs to the network exists.
+    /// An ADD and a DEL of the chain in a namespace and a data directory of their own, so that what belongs to the
+    /// network exists.
     private func warmUp(_ patch: JSONValue) throws(CaseError) {
         let data = variables["DATADIR"]
         variables["DATADIR"] = .string("\(sandbox.directory)/warm-up")
         defer { variables["DATADIR"] = data }
-        let add = try PluginRequest(verb: "ADD", container: 0, patch: patch, of: self)
-        let answer = PluginAnswer(try add.run(in: sandbox), verb: "ADD")
-        guard answer.isSuccess else { throw CaseError("the warm-up ADD failed: \(answer.text)") }
-        let delete = add.asking("DEL", previousResult: answer.document)
-        let end = PluginAnswer(try delete.run(in: sandbox), verb: "DEL")
-        guard end.isSuccess else { throw CaseError("the warm-up DEL failed: \(end.text)") }
+        var requests: [PluginRequest] = []
+        var result: JSONValue?
+        for program in testCase.chain.map(\.program) + [testCase.program] {
+            let patch = program == testCase.program ? patch : [:]
+            var add = try PluginRequest(verb: "ADD", container: 0, patch: patch, program: program, of: self)
+            if let result { add = add.following(result) }
+            let answer = PluginAnswer(try add.run(in: sandbox), verb: "ADD")
+            guard answer.isSuccess else { throw CaseError("the warm-up ADD failed: \(answer.text)") }
+            result = answer.document
+            requests.append(add)
+        }
+        for request in requests.reversed() {
+            let delete = request.asking("DEL", previousResult: result)
+            let end = PluginAnswer(try delete.run(in: sandbox), verb: "DEL")
+            guard end.isSuccess else { throw CaseError("the warm-up DEL failed: \(end.text)") }
+        }
     }
 
     private func writeFiles() throws(CaseError) {

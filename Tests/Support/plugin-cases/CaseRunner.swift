@@ -19,9 +19,11 @@ enum CaseRunner {
 
     private static func run(_ options: Options) throws(CaseError) -> Int32 {
         let cases = try CaseFiles.read(options.cases).filter {
-            options.filter.isEmpty || $0.title.contains(options.filter)
+            options.filters.isEmpty || options.filters.contains(where: $0.title.contains)
         }
-        guard !cases.isEmpty else { throw CaseError("no case's title holds \"\(options.filter)\"") }
+        guard !cases.isEmpty else {
+            throw CaseError("no case's title holds \(options.filters.joined(separator: " or "))")
+        }
         if options.isList {
             for testCase in cases { print(testCase.title) }
             return 0

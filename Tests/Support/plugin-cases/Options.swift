@@ -8,8 +8,8 @@ struct Options {
     var plugins = ""
     /// Where the case files are.
     var cases = "Tests/Cases"
-    /// Only cases whose title holds this text are run.
-    var filter = ""
+    /// Only cases whose title holds one of these texts are run; all when empty.
+    var filters: [String] = []
     /// The list of failures that are expected.
     var differences: String?
     /// Whether the report is one JSON document.
@@ -20,12 +20,12 @@ struct Options {
     /// How the program is used.
     static var usage: String {
         """
-        usage: plugin-cases --plugins DIR [--cases DIR] [--filter TEXT] [--differences FILE] [--json] [--list]
+        usage: plugin-cases --plugins DIR [--cases DIR] [--filter TEXT]... [--differences FILE] [--json] [--list]
 
         Runs the black-box cases against the plugins in a directory, as root.
           --plugins DIR       the directory of the executables, as CNI_PATH names it
           --cases DIR         the directory of the case files (Tests/Cases)
-          --filter TEXT       only cases whose title holds the text
+          --filter TEXT       only cases whose title holds the text, or one of the texts
           --differences FILE  succeed when exactly the cases listed there fail
           --json              print the report as one JSON document
           --list              print the titles only
@@ -44,7 +44,7 @@ struct Options {
                 switch word {
                 case "--plugins": plugins = Path.absolute(value)
                 case "--cases": cases = value
-                case "--filter": filter = value
+                case "--filter": filters.append(value)
                 default: differences = value
                 }
             default: throw CaseError("unknown option \"\(word)\"")

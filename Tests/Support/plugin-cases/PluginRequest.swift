@@ -9,16 +9,21 @@ struct PluginRequest {
     private let arguments: [String]
     private let wrapper: [String]
     private var environment: [(name: String, value: String)]
-    private var configuration: JSONValue
+    private let configuration: JSONValue
+    private var previousResult: JSONValue?
     private var rawInput: [UInt8]?
 
     /// Program, container and interface: what an ADD makes and a DEL removes.
     let attachment: String
+    /// The name of the executable, without its directory.
+    let name: String
     /// Whether the program speaks the plugin protocol: one document or nothing on standard output.
     var isPlugin: Bool { wrapper.isEmpty }
 
     /// Puts together what a step asks for.
-    init(_ step: Invocation, of run: CaseRun, previousResult: [String: JSONValue]) throws(CaseError) {
+    ///
+    /// - Parameter results: What ADD printed last for each attachment.
+    init(_ step: Invocation, of run: CaseRun, results: [String: JSONValue]) throws(CaseError) {
         let variables = run.variables
         try self.init(
             verb: step.verb,
@@ -31,7 +36,20 @@ struct PluginRequest {
         )
         if let input = step.input { rawInput = try Self.bytes(variables.expand(input)) }
         guard step.givesPreviousResult, ["CHECK", "DEL"].contains(step.verb) else { return }
-        self = asking(step.verb, previousResult: previousResult[attachment])
+        self = asking(step.verb, previousResult: results[attachment])
+    }
+
+    /// Puts together the ADD of a plugin that stands before a step's in the chain: for the same attachment.
+    init(of program: String, before step: Invocation, of run: CaseRun) throws(CaseError) {
+        let names = ["CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS"]
+        try self.init(
+            verb: "ADD",
+            container: step.container,
+            patch: [:],
+            program: program,
+            changes: step.environment.filter { names.contains($0.name) },
+            of: run
+        )
     }
 
     /// Puts together a request as a runtime makes it.
@@ -45,13 +63,17 @@ struct PluginRequest {
         of run: CaseRun
     ) throws(CaseError) {
         let variables = run.variables
-        let name = program ?? run.testCase.program
-        self.program = "\(variables["PLUGINS"]?.string ?? "")/\(name)"
+        let plugins = variables["PLUGINS"]?.string ?? ""
+        let program = variables.expand(program ?? run.testCase.program)
+        name = Path.lastComponent(of: program)
+        // A program with a directory is another suite's, and brings its own delegates.
+        let home = program.hasPrefix("/") ? Path.parent(of: program) : plugins
+        self.program = "\(home)/\(name)"
         self.arguments = arguments ?? []
         let directory = run.sandbox.directory
         wrapper = arguments == nil ? [] : run.sandbox.privateMountWords
-        configuration = variables.expand(run.testCase.configuration.merging(patch))
-        let path = "\(directory)/delegates:\(variables["PLUGINS"]?.string ?? "")"
+        configuration = variables.expand(run.testCase.configuration(of: name).merging(patch))
+        let path = "\(directory)/delegates:\(home)" + (home == plugins ? "" : ":\(plugins)")
         var environment: [(name: String, value: String)] = [("CNI_PATH", path)]
         if arguments != nil {
             environment += [("NETCONFPATH", "\(directory)/net.d")]
@@ -82,15 +104,27 @@ struct PluginRequest {
         request.environment.removeAll { $0.name == "CNI_COMMAND" }
         request.environment.append(("CNI_COMMAND", verb))
         let isOld = ["0.1.0", "0.2.0", "0.3.0", "0.3.1"].contains(configuration.text("cniVersion"))
-        if let previousResult, !isOld, configuration.value(at: "prevResult") == nil {
-            request.configuration = configuration.merging(["prevResult": previousResult])
-        }
+        request.previousResult = isOld ? nil : previousResult
         return request
     }
 
+    /// The same request with the result of the plugin before it in the chain.
+    func following(_ previousResult: JSONValue) -> PluginRequest {
+        var request = self
+        request.previousResult = previousResult
+        return request
+    }
+
+    /// Whether the case itself says what the previous result is, or that there is none.
+    var hasOwnPreviousResult: Bool { rawInput != nil || configuration.value(at: "prevResult") != nil }
+
     /// Runs the program in the host namespace.
     func run(in sandbox: Sandbox) throws(CaseError) -> ChildProcess.Outcome {
-        try sandbox.runLimited(
+        var configuration = configuration
+        if let previousResult, !hasOwnPreviousResult {
+            configuration = configuration.merging(["prevResult": previousResult])
+        }
+        return try sandbox.runLimited(
             wrapper + [program] + arguments,
             in: .host,
             environment: environment.map { "\($0.name)=\($0.value)" },

@@ -7,6 +7,9 @@ struct Requirement {
     /// A script that succeeds where the kernel has it.
     let probe: String
 
+    /// Where Debian's plugins are, whose state ours take over.
+    static var reference: String { "/usr/lib/cni" }
+
     /// All that cases can name.
     static var all: [Requirement] {
         [
@@ -21,6 +24,11 @@ struct Requirement {
             Requirement(name: "bridge", probe: "ip link add probe0 type bridge"),
             Requirement(name: "dummy", probe: "ip link add probe0 type dummy"),
             Requirement(name: "vlan", probe: "ip link add probe0 type veth; ip link add link probe0 type vlan id 2"),
+            Requirement(name: "iptables", probe: "iptables -L -n; ip6tables -L -n"),
+            Requirement(
+                name: "reference",
+                probe: "iptables -L -n; for i in bridge portmap firewall; do test -x \(reference)/$i; done"
+            ),
         ]
     }
 

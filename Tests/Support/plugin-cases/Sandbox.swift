@@ -99,12 +99,18 @@ final class Sandbox {
                 return try child.wait()
             }
         }
-        return try system { () throws(SystemCallError) in
+        let outcome = try namespace(of: place, body)
+        return try system { () throws(SystemCallError) in try outcome.get() }
+    }
+
+    /// Runs something in the namespace of a place.
+    private func namespace<Result>(of place: Place, _ body: () -> Result) throws(CaseError) -> Result {
+        try system { () throws(SystemCallError) in
             switch place {
-            case .host: try host.run(body).get()
-            case .container(0): try warmUp.run(body).get()
-            case .container(2): try second.run(body).get()
-            case .container: try first.run(body).get()
+            case .host: try host.run(body)
+            case .container(0): try warmUp.run(body)
+            case .container(2): try second.run(body)
+            case .container: try first.run(body)
             }
         }
     }
@@ -133,6 +139,36 @@ final class Sandbox {
         return (document.array ?? []).filter { $0.object?.members.isEmpty == false }
     }
 
+    /// The nf_tables ruleset of a place as `nft -j` lists it; an empty array when there is none.
+    func ruleset(in place: Place) throws(CaseError) -> [JSONValue] {
+        guard try namespace(of: place, { Self.mayHaveRuleset() }) else { return [] }
+        let outcome = try run([tools.nft, "-j", "list", "ruleset"], in: place)
+        guard outcome.termination == .exited(0) else {
+            throw CaseError("nft list ruleset: \(String(decoding: outcome.standardError, as: UTF8.self))")
+        }
+        return try decoding("nft list ruleset") { () throws(JSONError) in
+            try JSONValue(parsing: outcome.standardOutput).value(at: "nftables")?.array ?? []
+        }
+    }
+
+    /// Whether anybody has changed the ruleset of this thread's namespace: its generation starts at 1.
+    ///
+    /// A process of its own for each question adds up in a slow machine, and most cases have no rules. When in doubt,
+    /// yes.
+    private static func mayHaveRuleset() -> Bool {
+        let netfilter: Int32 = 12  // NETLINK_NETFILTER
+        let number = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), netfilter)
+        guard number >= 0 else { return true }
+        let socket = OwnedFileDescriptor(adopting: number)
+        // Length, then NFT_MSG_GETGEN of NFNL_SUBSYS_NFTABLES with NLM_F_REQUEST, sequence, port, nfgenmsg.
+        let question: [UInt32] = [20, 0x0001_0A10, 0, 0, 0]
+        guard send(socket.rawValue, question, 20, 0) == 20 else { return true }
+        var answer = [UInt32](repeating: 0, count: 64)
+        // The number is the first attribute of the answer, after the same headers.
+        guard recv(socket.rawValue, &answer, 256, 0) >= 28, answer[1] & 0xFFFF == 0x0A0F else { return true }
+        return UInt32(bigEndian: answer[6]) > 1
+    }
+
     /// How long a program may run, in seconds.
     ///
     /// Far above what any takes: it is for those that hang.
@@ -155,6 +191,8 @@ final class Sandbox {
 struct Tools {
     /// `ip` of iproute2.
     let ip: String
+    /// `nft` of nftables.
+    let nft: String
     /// `timeout` of coreutils or busybox.
     let timeout: String
     /// `unshare` of util-linux or busybox.
@@ -167,6 +205,7 @@ struct Tools {
     /// Finds the programs.
     init() throws(CaseError) {
         ip = try Self.locate("ip")
+        nft = try Self.locate("nft")
         timeout = try Self.locate("timeout")
         unshare = try Self.locate("unshare")
         shell = try Self.locate("sh")
@@ -178,6 +217,8 @@ struct Tools {
         for directory in ["/usr/sbin", "/usr/bin", "/sbin", "/bin"] where File.isRegular("\(directory)/\(name)") {
             return "\(directory)/\(name)"
         }
-        throw CaseError("\(name) is not installed; the cases need iproute2, coreutils and util-linux, or busybox")
+        throw CaseError(
+            "\(name) is not installed; the cases need iproute2, nftables, coreutils and util-linux, or busybox"
+        )
     }
 }

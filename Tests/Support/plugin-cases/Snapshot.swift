@@ -3,10 +3,10 @@
 internal import JSON
 internal import LinuxSystem
 
-/// Links, addresses, routes and reservations at one moment, each as a line of text.
+/// Links, addresses, routes, the host's ruleset and reservations at one moment, each as a line of text.
 ///
 /// Left out is what comes and goes on its own or belongs to a network rather than to an attachment: link-local and
-/// local-table entries, carrier states, locks, allocation cursors and side indexes.
+/// local-table entries, carrier states, counters, locks, allocation cursors and side indexes.
 struct Snapshot {
     private let lines: Set<String>
 
@@ -31,6 +31,7 @@ struct Snapshot {
                 }
             }
         }
+        lines.formUnion(descriptions(ofRuleset: try sandbox.ruleset(in: .host)))
         collectFiles(files, into: &lines)
         return Snapshot(lines: lines)
     }

@@ -142,6 +142,8 @@ struct Look {
         case file(String)
         /// The names in a directory, sorted, without those that belong to the network (lock, cursors, index).
         case names(String)
+        /// The elements of an nf_tables set or map, "inet cni masquerade4", each as "key : data"; absent without it.
+        case elements(String)
         /// What a shell script prints, as JSON.
         case json(String)
         /// What a shell script prints, as text.
@@ -152,8 +154,9 @@ struct Look {
         self.place = place
         let makers: [(String, (String) -> Question)] = [
             ("link", { .link($0) }), ("addresses", { .addresses($0) }), ("routes", { .routes($0) }),
-            ("sysctl", { .sysctl($0) }), ("file", { .file($0) }), ("names", { .names($0) }), ("json", { .json($0) }),
-            ("text", { .text($0) }),
+            ("sysctl", { .sysctl($0) }), ("file", { .file($0) }), ("names", { .names($0) }),
+            ("elements", { .elements($0) }),
+            ("json", { .json($0) }), ("text", { .text($0) }),
         ]
         guard let (key, make) = makers.first(where: { node[$0.0] != nil }) else {
             throw node.invalid("is no step; one of do, arguments, run, expect, link, addresses, routes … is needed")

@@ -14,6 +14,8 @@ struct TestCase {
     let requirements: [String]
     /// The network configuration that invocations start from.
     let configuration: JSONValue
+    /// The plugins that stand before the program in the network's list: executable and configuration.
+    let chain: [(program: String, configuration: JSONValue)]
     /// Files below the case's directory: name and contents.
     let files: [(name: String, contents: JSONValue)]
     /// Shell scripts that stand first in CNI_PATH.
@@ -37,9 +39,8 @@ struct TestCase {
     ///   - defaults: What the file says for all its cases.
     static func read(_ node: JSONNode, folder: String, defaults: JSONObject) throws(JSONError) -> [TestCase] {
         try node.requireKeys([
-            "name", "program", "programs", "versions", "require", "config", "files", "delegates", "warmUp",
-            "leavesNothing",
-            "before", "steps",
+            "name", "program", "programs", "versions", "require", "config", "chain", "files", "delegates", "warmUp",
+            "leavesNothing", "before", "steps",
         ])
         let name = try node.requiredMember("name").string()
         if let programs = try node["programs"]?.strings() {
@@ -63,11 +64,11 @@ struct TestCase {
         for delegate in try node["delegates"]?.object().members ?? [] {
             delegates.append((delegate.key, delegate.value.string ?? ""))
         }
-        var configuration: JSONValue = ["cniVersion": "$VERSION", "name": "cases", "type": .string(program)]
-        configuration = configuration.merging(defaults["config"] ?? [:])
-        configuration = configuration.merging(node.value.object?["config"] ?? [:])
+        let configuration = basis(program).merging(defaults["config"] ?? [:]).merging(node["config"]?.value ?? [:])
+        let predecessors = JSONValue.object([]).merging(defaults["chain"] ?? [:]).merging(node["chain"]?.value ?? [:])
+        let chain = predecessors.object?.members.map { ($0.key, basis($0.key).merging($0.value)) } ?? []
         let warmUp = node["warmUp"]?.value ?? defaults["warmUp"]
-        let requirements = try node["require"]?.strings() ?? []
+        let requirements = try JSONNode(node["require"]?.value ?? defaults["require"] ?? []).strings()
         let leavesNothing = try node["leavesNothing"]?.boolean() ?? true
         let versions = try node["versions"].map { node throws(JSONError) in try readVersions(node) }
         return (versions ?? ["1.0.0"]).map { version in
@@ -77,6 +78,7 @@ struct TestCase {
                 version: version,
                 requirements: requirements,
                 configuration: configuration,
+                chain: chain,
                 files: files,
                 delegates: delegates,
                 warmUp: warmUp == .boolean(false) ? nil : warmUp == .boolean(true) ? [:] : warmUp,
@@ -85,6 +87,16 @@ struct TestCase {
                 steps: steps
             )
         }
+    }
+
+    /// What every configuration has.
+    private static func basis(_ program: String) -> JSONValue {
+        ["cniVersion": "$VERSION", "name": "cases", "type": .string(program)]
+    }
+
+    /// The configuration that a program of the case starts from: that of its place in the chain, or the case's.
+    func configuration(of program: String) -> JSONValue {
+        chain.first { $0.program == program }?.configuration ?? configuration
     }
 
     /// Versions as a list, or as `">=0.4.0"`.

@@ -25,6 +25,7 @@ extension Sandbox {
             return .strings(
                 names.filter { $0 != "lock" && $0 != ".index" && !$0.hasPrefix("last_reserved_ip") }.sorted()
             )
+        case .elements(let name): return try elements(of: variables.expand(name), in: place)
         case .json(let script):
             let text = try shell(variables.expand(script), in: place)
             return try decoding("in \(place), \(script)") { () throws(JSONError) in
@@ -32,6 +33,15 @@ extension Sandbox {
             }
         case .text(let script): return .string(try shell(variables.expand(script), in: place))
         }
+    }
+
+    /// The elements of a set or map in order, without comments; nil when there is no such set.
+    private func elements(of name: String, in place: Place) throws(CaseError) -> JSONValue? {
+        let sets = try ruleset(in: place).compactMap { $0.value(at: "set") ?? $0.value(at: "map") }
+        let wanted = sets.first { set in
+            ["family", "table", "name"].map { set.text($0) }.joined(separator: " ") == name
+        }
+        return wanted.map { set in .strings((set.value(at: "elem")?.array ?? []).map(\.element).sorted()) }
     }
 
     /// Routes without those that the kernel makes for link-local and multicast destinations on its own.
@@ -46,5 +56,19 @@ extension Sandbox {
             return !destination.isEmpty && !destination.hasPrefix("fe80:") && !destination.hasPrefix("ff00:")
                 && entry.text("type") != "multicast"
         }
+    }
+}
+
+extension JSONValue {
+    /// An element as nft's own language has it: `cni0 . 10.1.0.2 : jump chain`.
+    fileprivate var element: String {
+        if let pair = array { return pair.map(\.element).joined(separator: " : ") }
+        if let parts = value(at: "concat")?.array { return parts.map(\.element).joined(separator: " . ") }
+        if let key = value(at: "elem.val") { return key.element }
+        guard let member = object?.members.first else {
+            return string ?? String(decoding: text(), as: UTF8.self)
+        }
+        let target = member.value.text("target")
+        return target.isEmpty ? member.key : "\(member.key) \(target)"
     }
 }

@@ -54,7 +54,7 @@ struct PortClaim {
             return try ruleset.occupants(of: [port.entrance, port.target])
         }
         let family = port.family
-        if !HostPorts.isMarker(first, family) {
+        if !first.isMarker(family) {
             let target = PlacedElement(SetElement(key: first.element.key), in: PortRuleset.targets(family))
             return [first] + (try ruleset.occupants(of: [target]))
         }
@@ -65,7 +65,7 @@ struct PortClaim {
         for set in [PortRuleset.addressedPorts(family), PortRuleset.addressedTargets(family)] {
             let elements = try kernel { () throws(NetlinkError) in try ruleset.socket.elements(of: set) }
             rivals += elements.map { PlacedElement($0, in: set) }
-                .filter { HostPorts.marker(of: $0, family).element.key == first.element.key }
+                .filter { PublishedPort.marker(of: $0, family).element.key == first.element.key }
         }
         return rivals
     }
@@ -75,7 +75,7 @@ struct PortClaim {
         _ rivals: [PlacedElement],
         of port: PublishedPort
     ) throws(CNIError) -> ElementOwner? {
-        for rival in rivals where !HostPorts.isMarker(rival, port.family) {
+        for rival in rivals where !rival.isMarker(port.family) {
             guard let other = rival.owner else { throw conflict(port, with: "\"\(rival.element.comment)\"") }
             if other.identity == owner.identity { continue }
             if other.container == owner.container { return other }

@@ -3,7 +3,9 @@
 internal import CNI
 internal import CNIPlugin
 internal import ContainerNetwork
+internal import IPAddresses
 internal import NFTables
+internal import Netlink
 
 /// The removal of published ports, with the markers that lead to nothing then.
 struct PortRemoval {
@@ -19,7 +21,7 @@ struct PortRemoval {
     func run(_ identity: AttachmentIdentity, knownPlaces places: [PlacedElement]) throws(CNIError) -> [PlacedElement] {
         let digest = identity.shortDigest
         var removed: [PlacedElement] = []
-        try ruleset.remove(from: PortRuleset.layout, also: ruleset.appendUnusedMarkers) { () throws(CNIError) in
+        try ruleset.remove(from: PortRuleset.layout, also: appendUnusedMarkers) { () throws(CNIError) in
             removed = try ruleset.occupants(of: places, ownedBy: digest)
             if removed.isEmpty || removed.count != places.count {
                 removed = try ruleset.elements(of: PortRuleset.layout.sets) { $0.identity == digest }
@@ -34,7 +36,7 @@ struct PortRemoval {
     /// Takes back what one ADD added, and nothing that an earlier one did.
     func undo(_ added: [PlacedElement]) throws(CNIError) {
         guard let digest = added.first?.owner?.identity else { return }
-        try ruleset.remove(from: PortRuleset.layout, also: ruleset.appendUnusedMarkers) { () throws(CNIError) in
+        try ruleset.remove(from: PortRuleset.layout, also: appendUnusedMarkers) { () throws(CNIError) in
             try ruleset.occupants(of: added, ownedBy: digest)
         }
     }
@@ -45,7 +47,29 @@ struct PortRemoval {
             ofNetwork: request.configuration.name,
             keeping: request.validAttachments,
             from: PortRuleset.layout,
-            also: ruleset.appendUnusedMarkers
+            also: appendUnusedMarkers
         )
+    }
+
+    /// A marker goes with the last port that is published for a single address behind it.
+    func appendUnusedMarkers(
+        _ transaction: inout Transaction,
+        _ removal: OwnedRuleset.Removal
+    ) throws(CNIError) {
+        for family in AddressFamily.allCases {
+            let set = PortRuleset.addressedPorts(family)
+            let gone = removal.elements.filter { $0.set == set }
+            if gone.isEmpty { continue }
+            let goneKeys = Set(gone.map(\.element.key))
+            let kept = try kernel { () throws(NetlinkError) in try ruleset.socket.elements(of: set) }
+                .filter { !goneKeys.contains($0.key) }
+                .map { PublishedPort.marker(of: PlacedElement($0, in: set), family) }
+            let unused = Set(gone.map { PublishedPort.marker(of: $0, family) }).subtracting(kept)
+            let markers = try ruleset.occupants(of: Array(unused)).filter { $0.isMarker(family) }
+            if markers.isEmpty { continue }
+            try kernel { () throws(NetlinkError) in
+                try transaction.delete(markers.map(\.element), from: PortRuleset.ports(family))
+            }
+        }
     }
 }

@@ -15,13 +15,22 @@ internal import NFTables
 /// A table of its own: with each verdict that is added to a table, the kernel walks all of the table's verdict maps.
 enum PortRuleset {
     /// The table.
-    static let table = HostPorts.table
+    static let table = Table(.inet, "cni_portmap")
 
     /// What a packet's protocol and port lead to: a network's chain, or ``addressChain(_:)``.
-    static func ports(_ family: AddressFamily) -> NamedSet { HostPorts.ports(family) }
+    static func ports(_ family: AddressFamily) -> NamedSet {
+        NamedSet("hostports\(family.digit)", in: table, key: [.transportProtocol, .port], value: .verdict)
+    }
 
     /// What a packet's destination, protocol and port lead to: a network's chain.
-    static func addressedPorts(_ family: AddressFamily) -> NamedSet { HostPorts.addressedPorts(family) }
+    static func addressedPorts(_ family: AddressFamily) -> NamedSet {
+        NamedSet(
+            "hostports_by_address\(family.digit)",
+            in: table,
+            key: [.address(family), .transportProtocol, .port],
+            value: .verdict
+        )
+    }
 
     /// The container's address and port behind a protocol and port.
     static func targets(_ family: AddressFamily) -> NamedSet {
@@ -47,7 +56,7 @@ enum PortRuleset {
     static let guardedInterfaces = NamedSet("loopback_guard", in: table, key: [.interfaceName])
 
     /// The chain of the second look-up.
-    static func addressChain(_ family: AddressFamily) -> String { HostPorts.addressChain(family) }
+    static func addressChain(_ family: AddressFamily) -> String { "by_address\(family.digit)" }
 
     /// The chain that translates the source of marked packets.
     static let markedChain = "marked"
@@ -109,4 +118,9 @@ enum PortRuleset {
     static func loopback(_ family: AddressFamily) -> IPPrefix? {
         family == .v4 ? IPPrefix("127.0.0.0/8") : IPPrefix("::1/128")
     }
+}
+
+extension AddressFamily {
+    /// How the names of sets and chains end.
+    var digit: String { self == .v4 ? "4" : "6" }
 }

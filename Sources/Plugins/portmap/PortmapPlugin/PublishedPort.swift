@@ -36,7 +36,7 @@ struct PublishedPort {
                 SetElement(key, value: targetValue, comment: comment),
                 in: PortRuleset.addressedTargets(family)
             )
-            marker = HostPorts.marker(port, family)
+            marker = Self.marker(port, family)
         } else {
             entrance = PlacedElement(
                 SetElement(port, value: entranceValue, comment: comment),
@@ -65,4 +65,28 @@ struct PublishedPort {
 
     /// The element of the first look-up, which is where all that concerns the port meets.
     var first: PlacedElement { marker ?? entrance }
+
+    private static func marker(_ port: [FieldValue], _ family: AddressFamily) -> PlacedElement {
+        PlacedElement(
+            SetElement(
+                port,
+                value: .verdict(.goto(PortRuleset.addressChain(family))),
+                comment: "published for single addresses"
+            ),
+            in: PortRuleset.ports(family)
+        )
+    }
+
+    /// The marker in front of an element of the second look-up.
+    static func marker(of addressed: PlacedElement, _ family: AddressFamily) -> PlacedElement {
+        let port = Array(addressed.element.key.dropFirst(family.bitWidth / 8))
+        return PlacedElement(SetElement(key: port), in: PortRuleset.ports(family))
+    }
+}
+
+extension PlacedElement {
+    /// Whether it leads to the second look-up.
+    func isMarker(_ family: AddressFamily) -> Bool {
+        element.verdict?.target == PortRuleset.addressChain(family)
+    }
 }
