@@ -45,7 +45,7 @@ extension EndToEnd {
             try living.removeLinkAndReservations(on: host)
             #expect(try prune() == ["pods/eth0/living"])
             let rest = try ruleset()
-            #expect(!rest.contains { $0.contains("CNI-") || $0.contains("living") || $0.contains("isolated") })
+            #expect(!rest.contains { $0.contains("CNI-") || $0.contains("living") || $0.contains("isolated cni-") })
             #expect(foreign.allSatisfy(rest.contains))
         }
 
