@@ -144,7 +144,8 @@ let package = Package(
         .executableTarget(
             name: "cnitool",
             dependencies: [
-                "CNI", "CNIRuntime", "IPAddresses", "JSON", "LinuxSystem",
+                "CNI", "CNIRuntime", "ContainerNetwork", "FirewallPlugin", "HostLocalStore", "IPAddresses", "JSON",
+                "LinuxSystem", "NFTables", "Netlink", "PortmapPlugin", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/cnitool",

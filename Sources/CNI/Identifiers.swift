@@ -96,6 +96,16 @@ public struct AttachmentIdentity: Hashable, Sendable {
     /// digest, so that a later DEL finds it without any other knowledge.
     public var hostInterfaceName: String { "veth" + digest.base32Prefix(11) }
 
+    /// ``hostInterfaceName`` where only ``shortDigest`` is known.
+    ///
+    /// - Returns: nil for what is not 32 hexadecimal digits.
+    public static func hostInterfaceName(shortDigest: String) -> String? {
+        let digits = shortDigest.utf8.compactMap { UInt8(String(UnicodeScalar($0)), radix: 16) }
+        guard shortDigest.utf8.count == 32, digits.count == 32 else { return nil }
+        let bytes = stride(from: 0, to: 32, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+        return "veth" + bytes.base32Prefix(11)
+    }
+
     /// Whether a name has the form of ``hostInterfaceName``.
     public static func isHostInterfaceName(_ name: String) -> Bool {
         name.utf8.count == 15 && name.hasPrefix("veth")

@@ -3,6 +3,32 @@
 internal import CNetlink
 internal import Netlink
 
+extension NamedSet {
+    /// nil when the set is another table's, or made for a single rule.
+    init?(reading payload: borrowing RawSpan, in table: Table) throws(NetlinkError) {
+        var (owner, name) = ("", "")
+        var (flags, keyType, valueType) = (UInt32(0), UInt32(0), UInt32(0))
+        try payload.forEachAttribute { (type: nft_set_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_SET_TABLE: owner = value.string
+            case NFTA_SET_NAME: name = value.string
+            case NFTA_SET_FLAGS: flags = try value.bigEndian()
+            case NFTA_SET_KEY_TYPE: keyType = try value.bigEndian()
+            case NFTA_SET_DATA_TYPE: valueType = try value.bigEndian()
+            default: break
+            }
+        }
+        guard owner == table.name, flags & NFT_SET_ANONYMOUS.rawValue == 0 else { return nil }
+        let isMap = flags & NFT_SET_MAP.rawValue != 0
+        self.init(
+            name,
+            in: table,
+            key: [FieldType](number: keyType) ?? [],
+            value: !isMap ? .none : valueType == verdictType ? .verdict : .fields([FieldType](number: valueType) ?? [])
+        )
+    }
+}
+
 extension SetElement {
     init(reading bytes: borrowing RawSpan) throws(NetlinkError) {
         var key: [UInt8] = []

@@ -67,6 +67,11 @@ public enum FieldType: Hashable, Sendable {
     /// `ether_addr`.
     case hardwareAddress
 
+    /// All of them.
+    static var known: [FieldType] {
+        [.interfaceName, .address(.v4), .address(.v6), .transportProtocol, .port, .hardwareAddress]
+    }
+
     /// nft's number for the type; six bits of a concatenation's.
     var number: UInt32 {
         switch self {
@@ -97,6 +102,18 @@ public enum FieldType: Hashable, Sendable {
 extension [FieldType] {
     /// nft's number for the concatenation.
     var number: UInt32 { reduce(0) { $0 << 6 | $1.number } }
+
+    /// Reads nft's number; nil when it stands for other types as well.
+    init?(number: UInt32) {
+        var types: [FieldType] = []
+        var rest = number
+        while rest != 0 {
+            guard let type = FieldType.known.first(where: { $0.number == rest & 63 }) else { return nil }
+            types.append(type)
+            rest >>= 6
+        }
+        self = types.reversed()
+    }
 
     /// The bytes of the concatenation; a lone field is not padded.
     var byteCount: Int { count == 1 ? self[0].byteCount : reduce(0) { $0 + $1.paddedByteCount } }

@@ -38,6 +38,25 @@ extension NFTablesSocket {
         }
     }
 
+    /// The named sets and maps of a table; none when there is no such table.
+    ///
+    /// Fields of types that are not known here make a set unusable but for its elements' keys and values as bytes: it is
+    /// listed with an empty key.
+    public borrowing func sets(of table: Table) throws(NetlinkError) -> [NamedSet] {
+        let request = try NetlinkRequest.nfTables("list the sets of \(table)", NFT_MSG_GETSET, table.family, .dump) {
+            writer in
+            writer.put(NFTA_SET_TABLE, string: table.name)
+        }
+        do throws(NetlinkError) {
+            return try socket.dump(request) { (_, payload) throws(NetlinkError) in
+                try NamedSet(reading: payload, in: table)
+            }
+        } catch {
+            if error.number == .noSuchFile { return [] }
+            throw error
+        }
+    }
+
     private borrowing func elementRequest(
         _ operation: String,
         _ set: NamedSet,

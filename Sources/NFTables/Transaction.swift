@@ -236,7 +236,7 @@ extension NetlinkRequest {
 /// What nft writes for a verdict map's values.
 ///
 /// The corresponding C constant is `NFT_DATA_VERDICT`.
-private let verdictType: UInt32 = 0xffff_ff00
+let verdictType: UInt32 = 0xffff_ff00
 
 /// Tells nft that a set's keys are in the host's byte order, as it takes interfaces' names to be: type
 /// `NFTNL_UDATA_SET_KEYBYTEORDER`, length, `BYTEORDER_HOST_ENDIAN`.

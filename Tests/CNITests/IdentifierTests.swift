@@ -49,6 +49,9 @@ internal import Testing
             #"printf '\0\0\0\0\0\0\0\003net\0\0\0\0\0\0\0\001c\0\0\0\0\0\0\0\004eth0' | openssl dgst -sha256 -binary | base32 -w0 | tr A-Z a-z | cut -c1-11"#
         ).dropLast()
         #expect(identity.hostInterfaceName == "veth" + base32)
+        #expect(AttachmentIdentity.hostInterfaceName(shortDigest: identity.shortDigest) == "veth" + base32)
+        #expect(AttachmentIdentity.hostInterfaceName(shortDigest: String(identity.shortDigest.dropLast())) == nil)
+        #expect(AttachmentIdentity.hostInterfaceName(shortDigest: identity.shortDigest.dropLast() + "g") == nil)
         #expect(Identifier.problem(withInterfaceName: identity.hostInterfaceName) == nil)
     }
 

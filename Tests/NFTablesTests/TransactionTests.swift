@@ -51,6 +51,24 @@ import Testing
         #expect(try socket.elements(of: ports).isEmpty)
     }
 
+    @Test func `a table lists its sets and maps as they were made, and nobody else's`() throws {
+        let sets = [
+            ports, NamedSet("names", in: table, key: [.interfaceName]),
+            NamedSet("targets", in: table, key: [.address(.v6), .port], value: .fields([.address(.v4), .port])),
+            NamedSet("addresses", in: table, key: [.interfaceName, .hardwareAddress]),
+        ]
+        var transaction = Transaction()
+        for set in sets.dropFirst() { try transaction.add(set) }
+        try transaction.add(Table(.inet, "other"))
+        try transaction.add(NamedSet("theirs", in: Table(.inet, "other"), key: [.port]))
+        #expect(try socket.commit(transaction) == .committed)
+        try namespace.run {
+            Result { _ = try Command.run("nft", "add rule inet trial network tcp dport { 1, 2 } accept") }
+        }.get()
+        #expect(Set(try socket.sets(of: table)) == Set(sets))
+        #expect(try socket.sets(of: Table(.ip6, "trial")).isEmpty)
+    }
+
     @Test func `what does not exist has no elements, chains or rules`() throws {
         let missing = NamedSet("missing", in: table, key: [.port])
         let elsewhere = Table(.ip6, "missing")

@@ -58,6 +58,13 @@ public struct NetworkChain {
     public static func name(_ purpose: String, network: String) -> String {
         "\(purpose)-\(ElementOwner.digest(network: network))"
     }
+
+    /// Whether a name ends so.
+    static func isName(_ name: String) -> Bool {
+        let digits = name.utf8.suffix(16)
+        return name.utf8.dropLast(16).last == UInt8(ascii: "-")
+            && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
 }
 
 /// An element and the set it is in.

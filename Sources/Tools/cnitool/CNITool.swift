@@ -40,6 +40,7 @@ struct CNITool: ParsableCommand {
             version: "cnitool of swift-cni, CNI specification \(SpecVersion.v0_1_0) to \(SpecVersion.newest)",
             subcommands: [
                 Add.self, Check.self, Delete.self, Status.self, GarbageCollect.self, Version.self, List.self,
+                Prune.self,
             ]
         )
     }

@@ -63,7 +63,7 @@ struct ProtectionRemoval {
     }
 
     /// A network's policy goes with its chain, and the foreign chains' rules with the last network.
-    private func appendRemovalOfNetworks(
+    func appendRemovalOfNetworks(
         _ transaction: inout Transaction,
         _ removal: OwnedRuleset.Removal
     ) throws(CNIError) {

@@ -53,7 +53,7 @@ struct PortRemoval {
     }
 
     /// A marker goes with the last port that is published for a single address behind it.
-    private func appendUnusedMarkers(
+    func appendUnusedMarkers(
         _ transaction: inout Transaction,
         _ removal: OwnedRuleset.Removal
     ) throws(CNIError) {
