@@ -33,8 +33,14 @@ extension EndToEnd {
             func call(from client: TrafficSocket, _ target: IPAddress, _ services: Service...) -> String? {
                 let patience = Duration.seconds(2)
                 let target = Endpoint(target, port)
-                return Conversation.open(way.transport, from: client, to: target, among: services, by: .after(patience))?
-                    .contact.service
+                return Conversation.open(
+                    way.transport,
+                    from: client,
+                    to: target,
+                    among: services,
+                    by: .after(patience)
+                )?
+                .contact.service
             }
 
             /// A client that goes on from one port.

@@ -30,14 +30,20 @@ extension EndToEnd {
                 let toOutside = try call(Place.outside.address(family), from: pod.container)
                 #expect(toOutside == Contact("outside", saw: Place.host.address(family)), "\(pod.container.id)")
                 let toUpstream = try call(Place.upstream.address(family), from: pod.container)
-                #expect(toUpstream == Contact("upstream", saw: Place.hostUpstream.address(family)), "\(pod.container.id)")
+                #expect(
+                    toUpstream == Contact("upstream", saw: Place.hostUpstream.address(family)),
+                    "\(pod.container.id)"
+                )
             }
             let sibling = try scene.sibling.address(family)
             let own = try scene.published.address(family)
             #expect(try call(sibling, from: scene.published.container) == Contact("sibling", saw: own))
             #expect(try call(scene.gateway, from: scene.published.container) == Contact("host", saw: own))
             let fromNeighbor = try call(sibling, from: scene.site.outside)
-            #expect(fromNeighbor == Contact("sibling", saw: Place.outside.address(family)), "a neighbour to a container")
+            #expect(
+                fromNeighbor == Contact("sibling", saw: Place.outside.address(family)),
+                "a neighbour to a container"
+            )
             let fromHost = try way.call(sibling, 9000, from: scene.site.host.namespace, among: services)
             #expect(fromHost == Contact("sibling", saw: scene.gateway), "the host to a container")
         }

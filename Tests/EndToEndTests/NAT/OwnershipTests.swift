@@ -180,7 +180,15 @@ private struct TwoAttachments {
         let gateway6 = rest.network.name == "one" ? "fd00:88::1" : "fd00:89::1"
         for (version, address) in [("-4", gateway), ("-6", gateway6)] {
             try Command.run(
-                "ip", version, "route", "replace", "default", "via", address, "dev", rest.interface,
+                "ip",
+                version,
+                "route",
+                "replace",
+                "default",
+                "via",
+                address,
+                "dev",
+                rest.interface,
                 in: container.namespace
             )
         }

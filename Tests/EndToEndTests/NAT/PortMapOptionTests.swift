@@ -92,7 +92,9 @@ extension EndToEnd {
             let outside = scene.site.outside
             let host = Place.host.address(.v4)
             #expect(try scene.call(host, from: outside.namespace)?.service == scene.web.name)
-            #expect(try otherWay.call(host, PortMapScene.port, from: outside.namespace, among: [web])?.service == "second")
+            #expect(
+                try otherWay.call(host, PortMapScene.port, from: outside.namespace, among: [web])?.service == "second"
+            )
         }
 
         @Test(arguments: Condition.iptablesWords + Condition.nftablesWords)
@@ -110,7 +112,10 @@ extension EndToEnd {
             let fromOutside = try scene.call(host, from: outside.namespace)
             #expect(fromOutside?.service == (condition.admitsOutside ? "web" : "the host"), "outside: \(fromOutside)")
             let fromUpstream = try scene.call(hostUpstream, from: upstream.namespace)
-            #expect(fromUpstream?.service == (condition.admitsOutside ? "the host" : "web"), "upstream: \(fromUpstream)")
+            #expect(
+                fromUpstream?.service == (condition.admitsOutside ? "the host" : "web"),
+                "upstream: \(fromUpstream)"
+            )
             for (address, source) in [(host, scene.site.outside), (hostUpstream, scene.site.upstream)] {
                 let contact = try way.call(address, 8081, from: source.namespace, among: [service])
                 #expect(contact?.service == "other", "a network without conditions, from \(source.id)")

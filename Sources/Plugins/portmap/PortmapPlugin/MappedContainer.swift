@@ -55,7 +55,7 @@ struct MappedContainer {
                     details: "the container has \(addresses.map { "\($0)" }.joined(separator: ", "))"
                 )
             }
-            diagnostics.warn("\(what), and the container has no \(address.family) address: nothing to publish")
+            diagnostics.warn("\(what), and the container has no such address: \(mapping) is not published there")
         }
     }
 }

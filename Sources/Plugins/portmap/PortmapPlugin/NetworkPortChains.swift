@@ -11,6 +11,16 @@ enum NetworkPortChains {
         NetworkChain.name("portmap\(family.digit)", network: network)
     }
 
+    /// Whether a chain is a network's.
+    static func isName(_ name: String) -> Bool {
+        AddressFamily.allCases.contains { name.hasPrefix("portmap\($0.digit)-") }
+    }
+
+    /// The mark that a rule's comment tells of, as the rules that translate write it.
+    static func mark(_ comment: String) -> String? {
+        comment.hasPrefix("mark ") ? String(comment.dropFirst(5)) : nil
+    }
+
     /// The chain of a family.
     ///
     /// - Parameter subnets: The container's own; those of the network's other containers are in the chain already.

@@ -22,7 +22,7 @@ struct PortRemoval {
         let digest = identity.shortDigest
         var removed: [PlacedElement] = []
         let chains = AddressFamily.allCases.map { NetworkPortChains.name($0, network: identity.network) }
-        try ruleset.remove(from: PortRuleset.layout, chains: chains, also: appendUnusedMarkers) { () throws(CNIError) in
+        try ruleset.remove(from: PortRuleset.layout, chains: chains, also: appendWhatGoesAlong) { () throws(CNIError) in
             removed = try ruleset.occupants(of: places, ownedBy: digest)
             if removed.isEmpty || removed.count != places.count {
                 removed = try ruleset.elements(of: PortRuleset.layout.sets) { $0.identity == digest }
@@ -37,7 +37,7 @@ struct PortRemoval {
     /// Takes back what one ADD added, and nothing that an earlier one did.
     func undo(_ added: [PlacedElement]) throws(CNIError) {
         guard let digest = added.first?.owner?.identity else { return }
-        try ruleset.remove(from: PortRuleset.layout, also: appendUnusedMarkers) { () throws(CNIError) in
+        try ruleset.remove(from: PortRuleset.layout, also: appendWhatGoesAlong) { () throws(CNIError) in
             try ruleset.occupants(of: added, ownedBy: digest)
         }
     }
@@ -48,8 +48,34 @@ struct PortRemoval {
             ofNetwork: request.configuration.name,
             keeping: request.validAttachments,
             from: PortRuleset.layout,
-            also: appendUnusedMarkers
+            also: appendWhatGoesAlong
         )
+    }
+
+    /// What is left of use to nobody.
+    private func appendWhatGoesAlong(
+        _ transaction: inout Transaction,
+        _ removal: OwnedRuleset.Removal
+    ) throws(CNIError) {
+        try appendUnusedMarkers(&transaction, removal)
+        if !removal.chains.isEmpty { try appendUnusedMarks(&transaction, gone: removal.chains) }
+    }
+
+    /// The rule for a mark goes with the last network that sets it.
+    private func appendUnusedMarks(_ transaction: inout Transaction, gone: [String]) throws(CNIError) {
+        let table = PortRuleset.table
+        try kernel { () throws(NetlinkError) in
+            var used: Set<String> = []
+            for chain in try ruleset.socket.chains(of: table) where !gone.contains(chain.name) {
+                guard NetworkPortChains.isName(chain.name) else { continue }
+                let comments = try ruleset.socket.rules(of: chain.name, in: table).map(\.comment)
+                used.formUnion(comments.compactMap(NetworkPortChains.mark))
+            }
+            for rule in try ruleset.socket.rules(of: PortRuleset.markedChain, in: table)
+            where !used.contains(rule.comment) {
+                try transaction.deleteRule(rule.handle, from: PortRuleset.markedChain, of: table)
+            }
+        }
     }
 
     /// A marker goes with the last port that is published for a single address behind it.

@@ -19,7 +19,8 @@ final class FrameSocket {
         descriptor = OwnedFileDescriptor(adopting: opened)
         // struct sockaddr_ll: family, protocol, index; the rest says nothing about an interface to be bound to.
         address =
-            withUnsafeBytes(of: sa_family_t(AF_PACKET)) { Array($0) } + withUnsafeBytes(of: type.bigEndian) { Array($0) }
+            withUnsafeBytes(of: sa_family_t(AF_PACKET)) { Array($0) }
+            + withUnsafeBytes(of: type.bigEndian) { Array($0) }
             + withUnsafeBytes(of: index) { Array($0) } + Array(repeating: 0, count: 12)
         let status = address.withUnsafeBytes { bytes in
             bytes.withMemoryRebound(to: sockaddr.self) { bind(opened, $0.baseAddress, socklen_t(bytes.count)) }

@@ -43,7 +43,14 @@ final class Site: Sendable {
             // The uplink's own subnet is on the link already.
             if subnet.contains(gateway) { continue }
             try Command.run(
-                "ip", "route", "replace", "\(subnet)", "via", "\(gateway)", "dev", "eth0",
+                "ip",
+                "route",
+                "replace",
+                "\(subnet)",
+                "via",
+                "\(gateway)",
+                "dev",
+                "eth0",
                 in: neighbor.namespace
             )
         }
@@ -65,7 +72,18 @@ final class Site: Sendable {
 
     private func connect(_ neighbor: TestContainer, by uplink: String, _ near: Place, _ far: Place) throws {
         try host.run(
-            "ip", "link", "add", uplink, "up", "type", "veth", "peer", "name", "eth0", "netns", neighbor.namespace.path
+            "ip",
+            "link",
+            "add",
+            uplink,
+            "up",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            neighbor.namespace.path
         )
         try Command.run("ip", "link", "set", "eth0", "up", in: neighbor.namespace)
         try Command.run("ip", "link", "set", "lo", "up", in: neighbor.namespace)
@@ -73,7 +91,12 @@ final class Site: Sendable {
             let length = family == .v4 ? 24 : 64
             try host.run("ip", "addr", "add", "\(near.address(family))/\(length)", "dev", uplink)
             try Command.run(
-                "ip", "addr", "add", "\(far.address(family))/\(length)", "dev", "eth0",
+                "ip",
+                "addr",
+                "add",
+                "\(far.address(family))/\(length)",
+                "dev",
+                "eth0",
                 in: neighbor.namespace
             )
         }
