@@ -85,7 +85,7 @@ public final class OwnedRuleset {
                 if try socket.chain(share.layout.marker, of: share.layout.table) == nil {
                     try share.layout.append(to: &transaction)
                 }
-                for chain in share.chains { try append(chain, of: share.layout.table, to: &transaction) }
+                for chain in share.chains { try append(chain, of: share.layout, to: &transaction) }
                 for placed in resolution.removing { try transaction.delete([placed.element], from: placed.set) }
                 for placed in resolution.adding { try transaction.add([placed.element], to: placed.set) }
                 try append(shared: resolution.shared, to: &transaction)
@@ -178,13 +178,16 @@ public final class OwnedRuleset {
 
     private func append(
         _ chain: NetworkChain,
-        of table: Table,
+        of layout: RulesetLayout,
         to transaction: inout Transaction
     ) throws(NetlinkError) {
+        let table = layout.table
         let present = try socket.rules(of: chain.chain.name, in: table).map(\.comment)
         let rules = chain.rules(present)
         if rules.map(\.comment) == present { return }
-        try transaction.add(chain.chain, to: table)
+        // Adding what is there is an update, and the socket's end would wait for that one's end.
+        let isThere = !present.isEmpty || layout.chains.contains { $0.chain.name == chain.chain.name }
+        if !isThere { try transaction.add(chain.chain, to: table) }
         if !present.isEmpty { try transaction.flushChain(chain.chain.name, of: table) }
         for rule in rules { try transaction.add(rule, to: chain.chain.name, of: table) }
     }
