@@ -13,7 +13,7 @@ extension EndToEnd {
         .requiresPrograms("nft", "iptables", "ip6tables", "iptables-save", "iptables-restore")
     )
     struct Firewall {
-        @Test(arguments: Combination.all, ForeignRules.allCases)
+        @Test(arguments: Combination.all, ForeignRules.dropping)
         func `where FORWARD drops, pods go out and are reached by their ports, and nothing else passes`(
             _ way: Combination,
             _ rules: ForeignRules
@@ -31,7 +31,7 @@ extension EndToEnd {
             #expect(transit == Contact("upstream", saw: Place.outside.address(way.family)))
         }
 
-        @Test(arguments: Combination.all.filter { $0.transport == .tcp }, ForeignRules.allCases)
+        @Test(arguments: Combination.all.filter { $0.transport == .tcp }, ForeignRules.dropping)
         func `iptables reads the rules, and restoring what it saved opens and closes nothing`(
             _ way: Combination,
             _ rules: ForeignRules
@@ -52,7 +52,7 @@ extension EndToEnd {
             try scene.expectGranted()
         }
 
-        @Test(arguments: ForeignRules.allCases)
+        @Test(arguments: ForeignRules.dropping)
         func `DEL of the last container leaves iptables as it was`(_ rules: ForeignRules) throws {
             let site = try Site()
             try rules.apply(to: site.host)

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import IPAddresses
 import LinuxSystem
 import LinuxTesting
 import Testing
@@ -9,105 +10,57 @@ enum ForeignRules: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// An administrator's `iptables -P FORWARD DROP`.
     case dropPolicy = "iptables -P FORWARD DROP"
     /// Docker, as it is after its start, with one published port of its own.
-    case docker = "Docker's chains"
+    case docker = "Docker"
+    /// kube-proxy in its iptables mode, with a service.
+    case kubeProxyIPTables = "kube-proxy with iptables"
+    /// kube-proxy in its nftables mode, with a service.
+    case kubeProxyNFTables = "kube-proxy with nftables"
+    /// firewalld, with the tests' bridges in its trusted zone.
+    case firewalld = "firewalld"
+
+    /// Those in whose iptables chains FORWARD drops.
+    static var dropping: [ForeignRules] { [.dropPolicy, .docker] }
+
+    /// Those that do more than drop.
+    static var programs: [ForeignRules] { allCases.filter { $0 != .dropPolicy } }
 
     var testDescription: String { rawValue }
 
-    /// Puts the rules where they belong, with iptables-nft, for both families.
+    /// Whether there is a service at ``serviceAddress(_:)`` and on ``nodePort``.
+    var hasService: Bool { self == .kubeProxyIPTables || self == .kubeProxyNFTables }
+
+    /// The address of the service: its port 80 leads to port 80 of the first container of 10.88.0.0/24 or fd00:88::/64.
+    static func serviceAddress(_ family: AddressFamily) -> IPAddress {
+        family == .v4 ? "10.96.0.10" : "fd00:96::a"
+    }
+
+    /// The service's port on the host.
+    static var nodePort: UInt16 { 30_080 }
+
+    /// Puts the rules where they belong, for both families.
     func apply(to host: TestHost) throws {
-        for (restore, address) in [("iptables-restore", "172.17.0"), ("ip6tables-restore", "fd00:d0c:")] {
-            let words = [restore, "--noflush"]
-            let rules = rules(container: "\(address)\(restore == "iptables-restore" ? ".2" : ":2")")
-            _ = try host.namespace.run { Result { try Command.run(words, input: rules) } }.get()
+        for family in AddressFamily.allCases {
+            switch self {
+            case .dropPolicy: try IPTables.restore(Self.dropPolicyRules, family, on: host)
+            case .docker: try IPTables.restore(Self.dockerRules(family), family, on: host)
+            case .kubeProxyIPTables: try IPTables.restore(Self.kubeProxyChains(family), family, on: host)
+            case .kubeProxyNFTables: try host.applyRules(Self.kubeProxyTable(family))
+            case .firewalld: if family == .v4 { try host.applyRules(Self.firewalldTable) }
+            }
         }
         if self == .docker { try host.run("ip", "link", "add", "docker0", "up", "type", "bridge") }
     }
 
-    private func rules(container: String) -> String {
-        switch self {
-        case .dropPolicy:
-            """
-            *filter
-            :INPUT ACCEPT [0:0]
-            :FORWARD DROP [0:0]
-            :OUTPUT ACCEPT [0:0]
-            COMMIT
-
-            """
-        case .docker:
-            """
-            *filter
-            :INPUT ACCEPT [0:0]
-            :FORWARD DROP [0:0]
-            :OUTPUT ACCEPT [0:0]
-            :DOCKER - [0:0]
-            :DOCKER-ISOLATION-STAGE-1 - [0:0]
-            :DOCKER-ISOLATION-STAGE-2 - [0:0]
-            :DOCKER-USER - [0:0]
-            -A FORWARD -j DOCKER-USER
-            -A FORWARD -j DOCKER-ISOLATION-STAGE-1
-            -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-            -A FORWARD -o docker0 -j DOCKER
-            -A FORWARD -i docker0 ! -o docker0 -j ACCEPT
-            -A FORWARD -i docker0 -o docker0 -j ACCEPT
-            -A DOCKER -d \(container) ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
-            -A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
-            -A DOCKER-ISOLATION-STAGE-1 -j RETURN
-            -A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
-            -A DOCKER-ISOLATION-STAGE-2 -j RETURN
-            -A DOCKER-USER -j RETURN
-            COMMIT
-            *nat
-            :PREROUTING ACCEPT [0:0]
-            :INPUT ACCEPT [0:0]
-            :OUTPUT ACCEPT [0:0]
-            :POSTROUTING ACCEPT [0:0]
-            :DOCKER - [0:0]
-            -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
-            -A OUTPUT -m addrtype --dst-type LOCAL -j DOCKER
-            -A POSTROUTING -s \(container) ! -o docker0 -j MASQUERADE
-            -A DOCKER -i docker0 -j RETURN
-            -A DOCKER ! -i docker0 -p tcp -m tcp --dport 9999 -j DNAT --to-destination \(bracketed(container)):80
-            COMMIT
-
-            """
-        }
-    }
-
-    private func bracketed(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
-}
-
-/// `iptables` and `ip6tables`, those that work on nf_tables.
-enum IPTables {
-    /// What `iptables-save` prints, without comments, counters, and all that names one of our chains.
-    static func rules(on host: TestHost) throws -> [String] {
-        try ["iptables-save", "ip6tables-save"].flatMap { program in
-            try run([program], on: host).split(separator: "\n").filter { !$0.hasPrefix("#") && !$0.contains("CNI-") }
-                .map { line in
-                    // ":FORWARD DROP [12:3456]"
-                    let words = line.split(separator: " ")
-                    return line.hasPrefix(":") ? words.dropLast().joined(separator: " ") : String(line)
-                }
-        }
-    }
-
-    /// Runs one of the programs, which must succeed and must not complain.
-    @discardableResult
-    static func run(_ words: [String], input: String = "", on host: TestHost) throws -> String {
-        let outcome = try host.namespace.run { Result { try Command.outcome(words, input: input) } }.get()
-        let output = String(decoding: outcome.standardOutput, as: UTF8.self)
-        let errors = String(decoding: outcome.standardError, as: UTF8.self)
-        guard outcome.termination == .exited(0), errors.isEmpty, !output.contains("ncompatible") else {
-            throw TestFailure("\(words): \(outcome.termination): \(errors) \(output)")
-        }
-        return output
-    }
-
-    /// Saves all rules and restores them, as at a reboot.
-    static func saveAndRestore(on host: TestHost) throws {
-        for family in ["iptables", "ip6tables"] {
-            let saved = try run(["\(family)-save"], on: host)
-            try run(["\(family)-restore"], input: saved, on: host)
-        }
+    /// The lines of a listing that belong to these rules.
+    func own(in listing: RulesetListing) -> [String] {
+        let word =
+            switch self {
+            case .dropPolicy: "FORWARD"
+            case .docker: "DOCKER"
+            case .kubeProxyIPTables: "KUBE-"
+            case .kubeProxyNFTables: "kube-proxy"
+            case .firewalld: "firewalld"
+            }
+        return listing.lines.filter { $0.contains(word) && !$0.contains("CNI-") }.sorted()
     }
 }
