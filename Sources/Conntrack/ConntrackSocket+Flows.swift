@@ -22,12 +22,13 @@ extension ConntrackSocket {
         guard !families.isEmpty else { return [] }
         let count = try flowCount()
         guard count > 0 else { return [] }
-        if families.count > 1, count <= ConntrackSocket.cheaplyReadFlows {
+        let selections = families.map { (family: $0, selection: KernelSelection(filter, $0)) }
+        let selectsNothing = selections.allSatisfy { $0.selection.transport == nil && $0.selection.destination == nil }
+        if families.count > 1, selectsNothing || count <= ConntrackSocket.cheaplyReadFlows {
             return try dump(try ConntrackRequest.list(nil), filter.matches)
         }
         var flows: [Flow] = []
-        for family in families {
-            let selection = KernelSelection(filter, family)
+        for (family, selection) in selections {
             do throws(NetlinkError) {
                 flows += try dump(try ConntrackRequest.list(family, selection), filter.matches)
             } catch {

@@ -174,7 +174,7 @@ import Testing
     @Test func `more ports than the kernel is asked to remove one after the other are removed, too`() throws {
         try addGrid(in: namespace)
         let before = try witness()
-        let ports = (8000...8100).map { FlowFilter.Port(.udp, $0) }
+        let ports = (8000...8300).map { FlowFilter.Port(.udp, $0) }
         let filter = FlowFilter(ports, leadingTo: [try ip("10.1.0.2"), try ip("fd00::3")])
         try socket.removeFlows(matching: filter)
         let after = try witness()
@@ -244,6 +244,9 @@ import Testing
         let filter = FlowFilter([.init(.udp, 53)], leadingTo: [try ip("10.1.0.2"), try ip("fd00::2")])
         let found = try socket.flows(matching: filter)
         #expect(found.count == 10_000)
+        // Of one family, after the kernel's preselection.
+        let wider = FlowFilter([.init(.udp, 53), .init(.tcp, 53)], notLeadingTo: [try ip("10.1.0.9")])
+        #expect(try socket.flows(matching: wider).count == 5000)
         #expect(try socket.remove(found) == 10_000)
         #expect(try socket.flowCount() == 0)
     }
