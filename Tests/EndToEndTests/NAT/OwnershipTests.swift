@@ -136,8 +136,10 @@ private struct TwoAttachments {
         let site = try Site()
         self.site = site
         container = try TestContainer("twofold")
-        // Linux answers for an address on any interface; the neighbours would keep the one that goes away.
-        try Command.run("sysctl", "-q", "-w", "net.ipv4.conf.all.arp_ignore=1", in: container.namespace)
+        // Linux speaks for an address on any interface; the neighbours would keep the one that goes away.
+        for setting in ["arp_ignore=1", "arp_announce=2"] {
+            try Command.run("sysctl", "-q", "-w", "net.ipv4.conf.all.\(setting)", in: container.namespace)
+        }
         let networks = names.map { name in
             ContainerNetwork.pods(name, subnet: name == "one" ? 88 : 89, on: site.host).chaining("portmap")
         }
