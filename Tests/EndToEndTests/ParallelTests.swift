@@ -39,6 +39,36 @@ extension EndToEnd {
             #expect(live.granted == workers * pairs)
             #expect(try Snapshot(of: host).difference(from: before) == [])
         }
+        @Test(.requiresProducts("portmap"), .requiresPrograms("nft"))
+        func `eight workers masquerade and publish at once without failing or leaving anything`() throws {
+            let workers = 8
+            let pairs = 100
+            let site = try Site()
+            let network = ContainerNetwork.pods("one", subnet: 77, on: site.host).chaining("portmap")
+            @Sendable func ports(_ worker: Int) -> [PublishedPort] {
+                Transport.allCases.map { PublishedPort(host: 10_000 + worker, container: 80, transport: $0) }
+            }
+            try site.warmUp(network, publishing: ports(workers))
+            let before = try Snapshot(of: site.host)
+            let resident = try site.host.pod("resident", on: network, publishing: ports(workers))
+            let busy = try Snapshot(of: site.host)
+
+            try Threads.run(workers) { worker in
+                let container = try TestContainer("worker-\(worker)")
+                for pair in 0..<pairs {
+                    var attachment = Attachment(container, to: network, publishing: ports(worker))
+                    attachment.containerID += "-\(pair)"
+                    try site.host.attach(&attachment)
+                    try site.host.detach(attachment)
+                }
+            }
+            #expect(try Snapshot(of: site.host).difference(from: busy) == [])
+            for family in AddressFamily.allCases {
+                try site.expectServed(resident, port: UInt16(10_000 + workers), family)
+            }
+            try site.host.detach(resident.attachment)
+            #expect(try Snapshot(of: site.host).difference(from: before) == [])
+        }
     }
 }
 
