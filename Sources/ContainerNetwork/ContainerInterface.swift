@@ -25,25 +25,22 @@ public struct ContainerInterface {
         self.detectsDuplicates = detectsDuplicates
     }
 
-    /// Writes the interface's sysctls, in one visit to the namespace, before the link comes up.
+    /// Makes the interface's settings before the link comes up; those under /proc/sys in one visit to the namespace.
     ///
     /// Addresses and routes are the address manager's: router advertisements are not listened to. A reused address is
     /// announced (`arp_notify`, `ndisc_notify`), so that neighbours forget its previous owner.
     public func prepareSettings() throws(CNIError) {
         let duplicates = detectsDuplicates ? "1" : "0"
-        let settings: [(sysctl: Sysctl, value: String, isRequired: Bool)] = [
-            (.ipv4(name, "arp_notify"), "1", true),
-            (.ipv6(name, "accept_ra"), "0", false),
-            (.ipv6(name, "autoconf"), "0", false),
-            (.ipv6(name, "accept_dad"), duplicates, false),
-            (.ipv6(name, "enhanced_dad"), duplicates, false),
-            (.ipv6(name, "ndisc_notify"), "1", false),
+        let settings: [(name: String, value: String)] = [
+            ("accept_ra", "0"), ("autoconf", "0"), ("accept_dad", duplicates), ("enhanced_dad", duplicates),
+            ("ndisc_notify", "1"),
         ]
+        try kernel { () throws(NetlinkError) in try sockets.container.setARPNotify(true, of: index) }
         try inNamespace("failed to prepare \(name) in the container") { () throws(SystemCallError) in
             for setting in settings {
-                do throws(SystemCallError) { try setting.sysctl.write(setting.value) } catch {
+                do throws(SystemCallError) { try Sysctl.ipv6(name, setting.name).write(setting.value) } catch {
                     // Without IPv6 in the kernel its files are missing, which is as good as off.
-                    if setting.isRequired || error.number != .noSuchFile { throw error }
+                    if error.number != .noSuchFile { throw error }
                 }
             }
         }

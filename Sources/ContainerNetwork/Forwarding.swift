@@ -15,8 +15,8 @@ public enum Forwarding {
     ///
     /// - Parameter host: A socket of the same namespace.
     public static func enable(_ family: AddressFamily, _ host: borrowing RouteSocket) throws(CNIError) {
+        if try isEnabled(family, host) { return }
         let sysctl: Sysctl = family == .v4 ? .ipv4Forwarding : .ipv6Forwarding
-        if isEnabled(family) { return }
         let listening = family == .v6 ? try kernel { () throws(NetlinkError) in try uplinks(host) } : []
         do throws(SystemCallError) {
             for uplink in listening { try keepListeningToRouters(on: uplink.name) }
@@ -30,9 +30,11 @@ public enum Forwarding {
     }
 
     /// Whether forwarding is on.
-    public static func isEnabled(_ family: AddressFamily) -> Bool {
-        let sysctl: Sysctl = family == .v4 ? .ipv4Forwarding : .ipv6Forwarding
-        return (try? sysctl.read()) == "1"
+    public static func isEnabled(
+        _ family: AddressFamily,
+        _ host: borrowing RouteSocket
+    ) throws(CNIError) -> Bool {
+        try kernel { () throws(NetlinkError) in try host.isForwarding(family) }
     }
 
     /// The links by which the host may reach a router: all but bridges and their ports, where containers are, unless a

@@ -32,6 +32,7 @@ extension Link {
                     default: break
                     }
                 }
+            case IFLA_AF_SPEC: try readFamilies(value)
             // A message of the bridge family says what a port is like in this attribute instead.
             case IFLA_PROTINFO:
                 portKind = "bridge"
@@ -44,6 +45,25 @@ extension Link {
             try readBridge(bridgeData.span.bytes)
         }
         if portKind == "bridge" { try readBridgePort(portData.span.bytes) }
+    }
+
+    /// The settings under /proc/sys/net/ipv4/conf and /proc/sys/net/ipv6/conf, in the order of the kernel's numbers.
+    private mutating func readFamilies(_ data: borrowing RawSpan) throws(NetlinkError) {
+        try AttributeReader.forEach(in: data) { (family, value) throws(NetlinkError) in
+            guard family == AF_INET || family == AF_INET6 else { return }
+            try AttributeReader.forEach(in: value) { (type, settings) throws(NetlinkError) in
+                if family == AF_INET, type == IFLA_INET_CONF {
+                    // The numbers of IPv4's settings begin with 1.
+                    let number = IPV4_DEVCONF_ROUTE_LOCALNET - 1
+                    guard settings.byteCount >= 4 * (number + 1) else { return }
+                    routesLoopback = try settings.field(at: 4 * number, Int32.self) != 0
+                } else if family == AF_INET6, type == IFLA_INET6_CONF {
+                    let number = DEVCONF_ACCEPT_RA
+                    guard settings.byteCount >= 4 * (number + 1) else { return }
+                    routerAdvertisements = try settings.field(at: 4 * number)
+                }
+            }
+        }
     }
 
     private mutating func readBridge(_ data: borrowing RawSpan) throws(NetlinkError) {

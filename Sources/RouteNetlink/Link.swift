@@ -42,6 +42,14 @@ public struct Link: Hashable, Sendable {
     public var hairpinMode: Bool?
     /// Whether a bridge port reaches only ports that are not isolated (`IFLA_BRPORT_ISOLATED`); nil for no port.
     public var isIsolated: Bool?
+    /// Whether packets from and to 127.0.0.0/8 may pass it (`net.ipv4.conf.<name>.route_localnet`).
+    ///
+    /// nil where the message says nothing of IPv4.
+    public var routesLoopback: Bool?
+    /// Whether it listens to router advertisements (`net.ipv6.conf.<name>.accept_ra`).
+    ///
+    /// 0 for no, 1 unless it forwards, 2 for always; nil where the message says nothing of IPv6.
+    public var routerAdvertisements: Int32?
     /// The settings of its kind as the kernel wrote them (`IFLA_INFO_DATA`), for kinds not interpreted here.
     public var kindData: [UInt8] = []
 

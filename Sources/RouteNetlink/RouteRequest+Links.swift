@@ -80,6 +80,13 @@ extension RouteRequest {
         try change("bring down", index) { rtnl_link_unset_flags($0, InterfaceFlags.up.rawValue) }
     }
 
+    /// Sets whether the link announces its IPv4 addresses when it comes up or its MAC changes (`arp_notify`).
+    public static func setARPNotify(_ notifies: Bool, of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
+        try change("set arp_notify of", index) { link in
+            _ = rtnl_link_inet_set_conf(link, UInt32(IPV4_DEVCONF_ARP_NOTIFY), notifies ? 1 : 0)
+        }
+    }
+
     /// Sets the MTU in bytes: `ip link set … mtu`.
     public static func setMTU(_ mtu: Int, of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
         let operation = "set MTU \(mtu) of"
@@ -110,6 +117,13 @@ extension RouteRequest {
         try change(on ? "set promiscuous mode of" : "end promiscuous mode of", index) {
             let flag = InterfaceFlags.promiscuous.rawValue
             if on { rtnl_link_set_flags($0, flag) } else { rtnl_link_unset_flags($0, flag) }
+        }
+    }
+
+    /// Has the kernel give a link no link-local address: `ip link set … addrgenmode none`.
+    public static func disableLinkLocalAddress(of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
+        try change("set addrgenmode none of", index) { link in
+            _ = rtnl_link_inet6_set_addr_gen_mode(link, UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
         }
     }
 

@@ -111,6 +111,22 @@ extension RouteSocket {
     /// Switches a link off: `ip link set … down`.
     public borrowing func bringDown(_ index: LinkIndex) throws(NetlinkError) { try perform(.bringDown(index)) }
 
+    /// Sets whether the link announces its IPv4 addresses when it comes up or its MAC changes.
+    ///
+    /// The same as `net.ipv4.conf.<name>.arp_notify`, without a look-up under /proc/sys (see ``isForwarding(_:)``).
+    public borrowing func setARPNotify(_ notifies: Bool, of index: LinkIndex) throws(NetlinkError) {
+        try perform(.setARPNotify(notifies, of: index))
+    }
+
+    /// Has the kernel give a link that is down no link-local address when it comes up: `ip link set … addrgenmode none`.
+    ///
+    /// Without one it solicits no routers either. A kernel without IPv6 has nothing to be told.
+    public borrowing func disableLinkLocalAddress(of index: LinkIndex) throws(NetlinkError) {
+        do throws(NetlinkError) { try perform(.disableLinkLocalAddress(of: index)) } catch {
+            guard [.notSupported, .addressFamilyNotSupported].contains(error.number) else { throw error }
+        }
+    }
+
     /// Sets the MTU in bytes: `ip link set … mtu`.
     public borrowing func setMTU(_ mtu: Int, of index: LinkIndex) throws(NetlinkError) {
         try perform(.setMTU(mtu, of: index))

@@ -114,7 +114,8 @@ enum GatewayTestData {
     func `is switched on for its family alone`(family: AddressFamily) throws {
         let namespace = try NetworkNamespace.temporary()
         try enable(family, in: namespace)
-        let states = try namespace.run { AddressFamily.allCases.map { Forwarding.isEnabled($0) } }
+        let socket = try RouteSocket.open(in: namespace)
+        let states = try AddressFamily.allCases.map { family in try Forwarding.isEnabled(family, socket) }
         #expect(states == AddressFamily.allCases.map { $0 == family })
     }
 

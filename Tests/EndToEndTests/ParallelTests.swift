@@ -66,7 +66,7 @@ extension EndToEnd {
             for family in AddressFamily.allCases {
                 try site.expectServed(resident, port: UInt16(10_000 + workers), family)
             }
-            try site.host.detach(resident.attachment)
+            try site.host.detach(resident)
             #expect(try Snapshot(of: site.host).difference(from: before) == [])
         }
     }

@@ -25,17 +25,17 @@ extension EndToEnd {
             let alone = try PrunableAttachment("alone", network: "others", subnet: 92, port: 8070, on: host)
             let full = try ruleset()
             // All are alive.
-            #expect(try prune() == [])
+            #expect(try host.prune() == [])
             #expect(try ruleset() == full)
 
             try dead.removeLinkAndReservations(on: host)
             try alone.removeLinkAndReservations(on: host)
             let expected = [alone, dead].map { "\($0.network)/eth0/\($0.container.id)" }
-            #expect(try prune("--dry-run") == expected)
+            #expect(try host.prune("--dry-run") == expected)
             #expect(try ruleset() == full)
-            #expect(try prune() == expected)
+            #expect(try host.prune() == expected)
             #expect(try ruleset() == before)
-            #expect(try prune() == [])
+            #expect(try host.prune() == [])
             #expect(try ruleset() == before)
             #expect(before.contains { $0.contains("CNI-FORWARD") })
             // What is left works on.
@@ -43,7 +43,7 @@ extension EndToEnd {
 
             // With the last goes what the firewall put into the foreign chain.
             try living.removeLinkAndReservations(on: host)
-            #expect(try prune() == ["pods/eth0/living"])
+            #expect(try host.prune() == ["pods/eth0/living"])
             let rest = try ruleset()
             #expect(!rest.contains { $0.contains("CNI-") || $0.contains("living") || $0.contains("isolated cni-") })
             #expect(foreign.allSatisfy(rest.contains))
@@ -52,21 +52,21 @@ extension EndToEnd {
         @Test func `a link, a reservation or a cached result each keep an attachment`() throws {
             let pod = try PrunableAttachment("pod", network: "pods", subnet: 93, port: 8080, on: host)
             try pod.removeReservations(on: host)
-            #expect(try prune() == [], "by its link's name")
+            #expect(try host.prune() == [], "by its link's name")
             try host.run("ip", "link", "set", pod.hostInterface, "down")
             try host.run("ip", "link", "set", pod.hostInterface, "name", "renamed0")
-            #expect(try prune() == [], "by its link's number")
+            #expect(try host.prune() == [], "by its link's number")
             try host.run("ip", "link", "delete", "renamed0")
-            #expect(try prune("--dry-run").count == 1)
+            #expect(try host.prune("--dry-run").count == 1)
 
             let reservation = "\(host.dataDirectory)/pods/10.93.0.9"
             for holder in ["pod\r\neth0", "pod"] {
                 try File.replace(reservation, with: Array(holder.utf8))
-                #expect(try prune("--dry-run") == [], "by the reservation of \(holder)")
+                #expect(try host.prune("--dry-run") == [], "by the reservation of \(holder)")
             }
             for holder in ["pod\r\neth1", "other\r\neth0", ""] {
                 try File.replace(reservation, with: Array(holder.utf8))
-                #expect(try prune("--dry-run").count == 1, "by the reservation of \(holder)")
+                #expect(try host.prune("--dry-run").count == 1, "by the reservation of \(holder)")
             }
             try File.remove(reservation)
 
@@ -77,30 +77,15 @@ extension EndToEnd {
             ]
             for text in [cached.text(), Array("torn".utf8)] {
                 try File.replace(result, with: text)
-                #expect(try prune() == [], "by its cached result")
+                #expect(try host.prune() == [], "by its cached result")
             }
             try File.remove(result)
-            #expect(try prune() == ["pods/eth0/pod"])
+            #expect(try host.prune() == ["pods/eth0/pod"])
         }
 
         @Test func `without tables, or with a directory that is none, nothing is removed`() throws {
-            #expect(try prune() == [])
-            #expect(throws: (any Error).self) { try prune("--data-dir", host.path("missing")) }
-        }
-
-        /// The names of what was pruned.
-        private func prune(_ words: String...) throws -> [String] {
-            let tool = "\(BuiltProducts.directory)/cnitool"
-            let output = try host.namespace.run {
-                Result {
-                    try Command.run(
-                        [tool, "prune", "--cache-dir", host.path("cache"), "--data-dir", host.dataDirectory] + words
-                    )
-                }
-            }.get()
-            return try JSONNode(JSONValue(parsing: output.utf8)).elements().map {
-                try $0.requiredMember("names").string()
-            }
+            #expect(try host.prune() == [])
+            #expect(throws: (any Error).self) { try host.prune("--data-dir", host.path("missing")) }
         }
 
         /// The ruleset's lines and elements, in an order of their own.

@@ -85,14 +85,14 @@ extension EndToEnd {
                         // A delegate that dies is a failed ADD, which undoes itself; unless it had answered.
                         let answer = try Answer(outcome, to: "ADD")
                         if answer.error != nil {
-                            try expectNothingLeft(on: host, since: before, "without DEL, \(place)")
+                            try host.expectNothingLeft(since: before, "without DEL, \(place)")
                         }
                     }
                     let answer = try host.answer(to: request.with(verb: "DEL").withoutNamespace())
                     #expect(answer.error == nil, "DEL after \(place)")
                 }
                 // The container's namespace has ended with its last descriptor.
-                try expectNothingLeft(on: host, since: before, "after DEL, \(place)")
+                try host.expectNothingLeft(since: before, "after DEL, \(place)")
                 if !wasKilled { break }
             }
             print("SIGKILL at each of \(call - 1) system calls of \(target.rawValue)")
@@ -119,35 +119,19 @@ extension EndToEnd {
                 if target == .plugin, outcome.termination == .signalled(SIGTERM) {
                     // Nobody can handle a signal before his program has begun; nothing has been done by then.
                     #expect(report.had_read_input == 0, "died of SIGTERM at \(place)")
-                    try expectNothingLeft(on: host, since: before, "after sudden end, \(place)")
+                    try host.expectNothingLeft(since: before, "after sudden end, \(place)")
                 } else if let error = try Answer(outcome, to: "ADD").error {
                     interrupted += 1
-                    try expectNothingLeft(on: host, since: before, "after \(error), \(place)")
+                    try host.expectNothingLeft(since: before, "after \(error), \(place)")
                 } else {
                     #expect(try host.answer(to: request.with(verb: "DEL")).error == nil)
-                    try expectNothingLeft(on: host, since: before, "after DEL, \(place)")
+                    try host.expectNothingLeft(since: before, "after DEL, \(place)")
                 }
                 if report.delivered == 0 { break }
             }
             print("SIGTERM at each of \(call - 1) system calls of \(target.rawValue): \(interrupted) errors")
             #expect(call > 50)
             #expect(interrupted > 20, "SIGTERM hardly ever ended an ADD")
-        }
-
-        /// Compares with an earlier snapshot; the kernel gets two seconds to finish the removal of a namespace.
-        private func expectNothingLeft(
-            on host: TestHost,
-            since before: Snapshot,
-            _ place: String,
-            sourceLocation: SourceLocation = #_sourceLocation
-        ) throws {
-            var difference = try Snapshot(of: host).difference(from: before)
-            for _ in 0..<40 where !difference.isEmpty {
-                usleep(50_000)
-                difference = try Snapshot(of: host).difference(from: before)
-            }
-            // What one run leaves fails all that follow: the first complaint is the one to read.
-            try #require(difference == [], "\(place)", sourceLocation: sourceLocation)
         }
     }
 }

@@ -107,7 +107,7 @@ extension EndToEnd {
 
             /// Detaches both.
             func removeAll() throws {
-                for pod in [published, sibling] { try site.host.detach(pod.attachment) }
+                for pod in [published, sibling] { try site.host.detach(pod) }
                 let contact = try way.call(
                     Place.host.address(way.family),
                     8080,

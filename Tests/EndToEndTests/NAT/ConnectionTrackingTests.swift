@@ -92,7 +92,7 @@ extension EndToEnd {
 
             let (first, firstService) = try scene.publish("first", at: address)
             #expect(scene.call(from: client, target, firstService) == "first", "after the first ADD")
-            try scene.site.host.detach(first.attachment)
+            try scene.site.host.detach(first)
 
             let own = try way.service("the host", port: 8080, in: scene.site.host.namespace)
             #expect(scene.call(from: client, target, firstService, own) == "the host", "after DEL")
@@ -128,7 +128,7 @@ extension EndToEnd {
             #expect(published.isHeardBack(), "outside, after ADD")
             #expect(elsewhere.isHeardBack(), "the container, after ADD")
             #expect(scene.call(from: try scene.client(in: scene.site.outside.namespace), host, service) == "new")
-            try scene.site.host.detach(pod.attachment)
+            try scene.site.host.detach(pod)
             #expect(published.isHeardBack(), "outside, after DEL")
             #expect(elsewhere.isHeardBack(), "the container, after DEL")
             #expect(published.goesOn() && elsewhere.goesOn())
@@ -152,7 +152,7 @@ extension EndToEnd {
                 conversation.vanish()
                 first = pod
             }
-            if let first { try scene.site.host.detach(first.attachment) }
+            if let first { try scene.site.host.detach(first) }
             let (_, service) = try scene.publish("second")
             let contact = try way.call(
                 host,
@@ -184,7 +184,7 @@ extension EndToEnd {
             for round in 0..<3 {
                 let (pod, _) = try scene.publish("other-\(round)")
                 #expect(outside.goesOn() && outward.goesOn(), "after ADD \(round)")
-                try scene.site.host.detach(pod.attachment)
+                try scene.site.host.detach(pod)
                 #expect(outside.goesOn() && outward.goesOn(), "after DEL \(round)")
             }
         }

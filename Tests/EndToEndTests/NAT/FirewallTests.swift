@@ -48,7 +48,7 @@ extension EndToEnd {
             // What comes after is granted as well.
             let late = try scene.site.host.pod("late", on: scene.first.attachment.network)
             #expect(try scene.outward(from: late) == Contact("outside", saw: Place.host.address(way.family)))
-            try scene.site.host.detach(late.attachment)
+            try scene.site.host.detach(late)
             try scene.expectGranted()
         }
 
@@ -65,12 +65,12 @@ extension EndToEnd {
             let first = try site.host.pod("first", on: network)
             let second = try site.host.pod("second", on: network)
             try site.host.check(first.attachment)
-            try site.host.detach(first.attachment)
+            try site.host.detach(first)
             let way = Combination(family: .v4, transport: .tcp, bridgeFilter: true)
             let outside = try way.service("outside", port: 9000, in: site.outside.namespace)
             let target = Place.outside.address(.v4)
             #expect(try way.call(target, 9000, from: second.container.namespace, among: [outside]) != nil)
-            try site.host.detach(second.attachment)
+            try site.host.detach(second)
             #expect(try IPTables.rules(on: site.host) == before)
             #expect(try Snapshot(of: site.host).difference(from: warm) == [])
         }

@@ -55,7 +55,7 @@ extension EndToEnd {
             let before = try Snapshot(of: site.host)
             let first = try site.host.pod("first", on: strict)
             let second = try site.host.pod("second", on: strict)
-            for pod in [first, second] { try site.host.detach(pod.attachment) }
+            for pod in [first, second] { try site.host.detach(pod) }
             #expect(try Snapshot(of: site.host).difference(from: before) == [])
 
             let third = try site.host.pod("third", on: open)

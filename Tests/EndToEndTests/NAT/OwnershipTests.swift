@@ -55,7 +55,7 @@ extension EndToEnd {
             for family in AddressFamily.allCases {
                 try site.expectServed(new, port: 8080, family)
             }
-            try site.host.detach(new.attachment)
+            try site.host.detach(new)
             #expect(try Snapshot(of: site.host).difference(from: before) == [])
         }
 

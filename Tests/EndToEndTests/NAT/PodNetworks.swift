@@ -81,6 +81,12 @@ struct Pod {
 }
 
 extension TestHost {
+    /// Detaches a pod, whose namespace lives until that is done.
+    func detach(_ pod: Pod) throws {
+        defer { withExtendedLifetime(pod) {} }
+        try detach(pod.attachment)
+    }
+
     /// Makes a container and attaches it.
     func pod(_ id: String, on network: ContainerNetwork, publishing ports: [PublishedPort] = []) throws -> Pod {
         let container = try TestContainer(id)
@@ -93,7 +99,7 @@ extension Site {
     func warmUp(_ network: ContainerNetwork, publishing ports: [PublishedPort]? = nil) throws {
         let ports = ports ?? Transport.allCases.map { PublishedPort(host: 8000, container: 80, transport: $0) }
         let pod = try host.pod("warm-up", on: network, publishing: network.index(of: "portmap") == nil ? [] : ports)
-        try host.detach(pod.attachment)
+        try host.detach(pod)
     }
 
     /// Expects that a container's TCP port is reached from outside, and that it reaches the outside by the host's address.

@@ -106,7 +106,7 @@ private struct TwinScene {
     func expectRightAlone() throws {
         let host = Place.host.address(way.family)
         let conversation = try way.open(host, 8081, from: site.outside.namespace, among: services)
-        try site.host.detach(left.attachment)
+        try site.host.detach(left)
         #expect(conversation?.goesOn() == true, "a conversation with the right one")
         let inward = try way.call(host, 8081, from: site.outside.namespace, among: services)
         #expect(inward == Contact("right", saw: Place.outside.address(way.family)), "outside to the right one")

@@ -30,12 +30,12 @@ extension EndToEnd {
             try Self.expectTraffic(first, second)
 
             // The check of one port does not depend on that of another.
-            try site.host.detach(first.attachment)
+            try site.host.detach(first)
             let third = try site.host.pod("third", on: network)
             let lookout = try FrameSocket("eth0", type: Frame.anyType, in: third.container.namespace)
             try Self.expectChecked(second, against: try third.hardwareAddress(), [lookout])
             try Self.expectTraffic(second, third)
-            for pod in [second, third] { try site.host.detach(pod.attachment) }
+            for pod in [second, third] { try site.host.detach(pod) }
             #expect(try Snapshot(of: site.host).difference(from: before) == [])
         }
 

@@ -18,7 +18,7 @@ enum BridgeLink {
     ) throws(CNIError) -> Link {
         if let existing = try find(configuration.bridge, host) {
             // A bridge we did not make may be the host's way out; as a gateway it is the containers' own.
-            if configuration.isGateway { ignoreRouterAdvertisements(on: existing.name) }
+            if configuration.isGateway { ignoreRouterAdvertisements(on: existing) }
             return try adopt(existing, configuration, host)
         }
         do {
@@ -39,7 +39,7 @@ enum BridgeLink {
         guard let made = try find(configuration.bridge, host) else {
             throw CNIError(.conflict, "bridge \(configuration.bridge) was removed while it was being used")
         }
-        ignoreRouterAdvertisements(on: made.name)
+        ignoreRouterAdvertisements(on: made)
         return try adopt(made, configuration, host)
     }
 
@@ -50,9 +50,10 @@ enum BridgeLink {
     private static func unpinned(_ mtu: Int) -> Int { min(mtu + 1, 65_535) }
 
     /// Has an interface that containers can reach take no router's advice: theirs would become the host's.
-    static func ignoreRouterAdvertisements(on interface: String) {
+    static func ignoreRouterAdvertisements(on interface: Link) {
         // Without IPv6 in the kernel there is nothing to write to, and nothing to fear.
-        _ = try? Sysctl.ipv6(interface, "accept_ra").ensure("0")
+        if interface.routerAdvertisements == 0 { return }
+        try? Sysctl.ipv6(interface.name, "accept_ra").write("0")
     }
 
     /// The bridge of a name; nil when there is no such link.

@@ -88,8 +88,8 @@ extension BridgePlugin {
         if let missing = try host.missingGateways(gateways, on: owner).first {
             throw AttachmentCheck.difference("gateway address \(missing.prefix) is missing on \(owner.name)")
         }
-        for family in AddressFamily.allCases
-        where gateways.contains(where: { $0.prefix.family == family }) && !Forwarding.isEnabled(family) {
+        for family in AddressFamily.allCases where gateways.contains(where: { $0.prefix.family == family }) {
+            if try Forwarding.isEnabled(family, host) { continue }
             throw AttachmentCheck.difference("\(family) forwarding is off on this host")
         }
     }

@@ -66,7 +66,7 @@ enum GatewayInterface {
             if !port.isUp { try host.bringUp(peer) }
             if !link.isUp { try host.bringUp(link.index) }
         }
-        BridgeLink.ignoreRouterAdvertisements(on: name)
+        BridgeLink.ignoreRouterAdvertisements(on: link)
         try PortVLANs(access: configuration.vlan ?? 0).apply(to: peer, host)
         return link
     }

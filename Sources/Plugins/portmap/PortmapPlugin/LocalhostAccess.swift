@@ -12,6 +12,8 @@ internal import RouteNetlink
 /// container, with a guard so that nothing else comes in that way.
 struct LocalhostAccess {
     private let interface: String
+    /// Whether it is on.
+    let isEnabled: Bool
     /// The element that has packets from and to 127.0.0.0/8 dropped when they come in by the interface.
     let guardElement: PlacedElement
 
@@ -28,6 +30,7 @@ struct LocalhostAccess {
             let link = try kernel({ () throws(NetlinkError) in try host.link(route.interface) })
         else { return nil }
         interface = link.name
+        isEnabled = link.routesLoopback == true
         // A bridge is its network's and keeps the setting; an interface of the attachment alone goes with it.
         let isAttachments = link.index == owner.hostInterface
         guardElement = PlacedElement(
@@ -38,15 +41,13 @@ struct LocalhostAccess {
 
     /// Switches it on; the guard must be there.
     func enable() throws(CNIError) {
+        if isEnabled { return }
         let setting = Sysctl.ipv4(interface, "route_localnet")
-        do throws(SystemCallError) { try setting.ensure("1") } catch {
+        do throws(SystemCallError) { try setting.write("1") } catch {
             throw CNIError(
                 error,
                 "failed to let 127.0.0.1 reach published ports: set \(setting) to 1 on this host, or snat to false"
             )
         }
     }
-
-    /// Whether it is on.
-    var isEnabled: Bool { (try? Sysctl.ipv4(interface, "route_localnet").read()) == "1" }
 }

@@ -53,7 +53,7 @@ struct PortRemoval {
     }
 
     /// What is left of use to nobody.
-    private func appendWhatGoesAlong(
+    func appendWhatGoesAlong(
         _ transaction: inout Transaction,
         _ removal: OwnedRuleset.Removal
     ) throws(CNIError) {
@@ -79,7 +79,7 @@ struct PortRemoval {
     }
 
     /// A marker goes with the last port that is published for a single address behind it.
-    func appendUnusedMarkers(
+    private func appendUnusedMarkers(
         _ transaction: inout Transaction,
         _ removal: OwnedRuleset.Removal
     ) throws(CNIError) {

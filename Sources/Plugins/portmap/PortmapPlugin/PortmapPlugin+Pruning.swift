@@ -14,7 +14,7 @@ extension PortmapPlugin {
         let removed = try ruleset.prune(
             PortRuleset.table,
             isDryRun: isDryRun,
-            also: PortRemoval(ruleset).appendUnusedMarkers,
+            also: PortRemoval(ruleset).appendWhatGoesAlong,
             findGone
         )
         if !isDryRun { try StaleFlows.forget(withdrawn: removed) }
