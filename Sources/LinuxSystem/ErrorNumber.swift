@@ -81,6 +81,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var networkUnreachable: ErrorNumber { ErrorNumber(rawValue: ENETUNREACH) }
     /// The corresponding C constant is `EHOSTUNREACH`.
     public static var hostUnreachable: ErrorNumber { ErrorNumber(rawValue: EHOSTUNREACH) }
+    /// The corresponding C constant is `EXFULL`: a bridge has no port left.
+    public static var exchangeFull: ErrorNumber { ErrorNumber(rawValue: EXFULL) }
     /// The corresponding C constant is `ENOBUFS`.
     public static var noBufferSpace: ErrorNumber { ErrorNumber(rawValue: ENOBUFS) }
     /// The corresponding C constant is `ETIMEDOUT`.

@@ -91,6 +91,8 @@ extension NetlinkError {
         case (.addLink, .notSupported):
             "the kernel does not know this kind of interface, or a setting of it (VLAN filtering of a bridge), or the "
                 + "module for it cannot be loaded"
+        case (.addLink, .exchangeFull), (.changePort, .exchangeFull):
+            "the bridge has all the ports it can have, 1,023: put further containers on a network with another bridge"
         case (.changeLink, .noSuchDevice), (.changePort, .noSuchDevice), (.addIPv4Address, .noSuchDevice),
             (.addIPv6Address, .noSuchDevice), (.changeNeighbor, .noSuchDevice), (.changeVLANs, .noSuchDevice):
             "the interface does not exist in this network namespace"
