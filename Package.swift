@@ -140,6 +140,9 @@ let package = Package(
             ]
         ),
 
+        // Overlay
+        library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+
         // Tools
         .executableTarget(
             name: "cnitool",

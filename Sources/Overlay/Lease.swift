@@ -1,0 +1,68 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+public import IPAddresses
+public import JSON
+
+/// The subnets of a node, and how the other nodes reach it.
+public struct Lease: Hashable, Sendable {
+    /// The subnet of each family, without host bits.
+    public var subnets: PerFamily<IPPrefix>
+    /// How the node is reached.
+    public var attributes: LeaseAttributes
+
+    /// Creates a lease.
+    public init(subnets: PerFamily<IPPrefix>, attributes: LeaseAttributes) {
+        self.subnets = subnets
+        self.attributes = attributes
+    }
+}
+
+/// What a node publishes about itself: the value of a lease's key in etcd, the annotations of a Kubernetes node.
+public struct LeaseAttributes: Hashable, Sendable {
+    /// The addresses other nodes send to.
+    public var publicAddresses: PerFamily<IPAddress>
+    /// The backend that carries packets to the node.
+    public var backendType: BackendType
+    /// What that backend has to know of the node, by the family of the subnet; for VXLAN see ``VXLANEndpoint``.
+    public var backendData: PerFamily<JSONValue>
+
+    /// Creates attributes.
+    public init(
+        publicAddresses: PerFamily<IPAddress>,
+        backendType: BackendType,
+        backendData: PerFamily<JSONValue> = PerFamily()
+    ) {
+        self.publicAddresses = publicAddresses
+        self.backendType = backendType
+        self.backendData = backendData
+    }
+}
+
+/// How packets get from node to node.
+public struct BackendType: RawRepresentable, Hashable, Sendable {
+    /// The name, as the network's configuration and leases spell it.
+    public let rawValue: String
+    /// Creates a type from its name.
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// Ethernet in UDP (RFC 7348).
+    public static var vxlan: BackendType { BackendType(rawValue: "vxlan") }
+    /// Routes through the nodes themselves, which share a link.
+    public static var hostGateway: BackendType { BackendType(rawValue: "host-gw") }
+    /// Nothing: something else carries the packets. Leases of such nodes name no backend.
+    public static var alloc: BackendType { BackendType(rawValue: "") }
+}
+
+/// What a node publishes for VXLAN: `{"VNI":1,"VtepMAC":"0a:58:…"}`.
+public struct VXLANEndpoint: Hashable, Sendable {
+    /// The network's identifier, 0…2^24-1.
+    public var vni: UInt32
+    /// The address of the node's device.
+    public var mac: MACAddress
+
+    /// Creates an endpoint.
+    public init(vni: UInt32, mac: MACAddress) {
+        self.vni = vni
+        self.mac = mac
+    }
+}
