@@ -156,6 +156,15 @@ let package = Package(
             linkerSettings: fullyStatic
         ),
 
+        .target(
+            name: "Flanneld",
+            dependencies: [
+                "IPAddresses", "Overlay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Tools/flanneld/Flanneld",
+            swiftSettings: strict
+        ),
+
         // Tests
         .systemLibrary(
             name: "CMnl",
@@ -216,6 +225,8 @@ let package = Package(
                 "scripted-plugin",
             ]
         ),
+        tests("FlanneldTests", ["Flanneld", "IPAddresses", "Overlay"]),
+        tests("OverlayTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "RouteNetlink"]),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "HostLocalPluginTests",

@@ -57,6 +57,8 @@ public struct AddressFlags: OptionSet, Hashable, Sendable {
 
     /// The corresponding C constant is `IFA_F_SECONDARY`: an earlier address in the same subnet comes first.
     public static var secondary: AddressFlags { AddressFlags(rawValue: 0x1) }
+    /// The corresponding C constant is `IFA_F_TEMPORARY`: of an IPv6 address, one that changes (RFC 8981); the same bit.
+    public static var temporary: AddressFlags { AddressFlags(rawValue: 0x1) }
     /// The corresponding C constant is `IFA_F_NODAD`: usable at once, without duplicate address detection.
     public static var noDAD: AddressFlags { AddressFlags(rawValue: 0x2) }
     /// The corresponding C constant is `IFA_F_DADFAILED`: another station has it.
