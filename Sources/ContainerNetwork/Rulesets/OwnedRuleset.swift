@@ -87,6 +87,10 @@ public final class OwnedRuleset {
                 }
                 for chain in share.chains { try append(chain, of: share.layout, to: &transaction) }
                 for placed in resolution.removing { try transaction.delete([placed.element], from: placed.set) }
+                // Those of another network, whose last element this was.
+                let unused = try unusedChains(without: resolution.removing, [], share.layout)
+                    .filter { name in !share.chains.contains { $0.chain.name == name } }
+                for chain in unused { try transaction.deleteChain(chain, of: share.layout.table) }
                 for placed in resolution.adding { try transaction.add([placed.element], to: placed.set) }
                 try append(shared: resolution.shared, to: &transaction)
             }
@@ -214,7 +218,7 @@ extension NetlinkError {
     /// Whether the kernel does not know nf_tables, rather than something of it.
     var meansMissingSubsystem: Bool {
         // EPROTONOSUPPORT of socket(2) is what a kernel without netfilter's netlink answers.
-        let isUnknownProtocol = code == .socketFailed && number.rawValue == 93
+        let isUnknownProtocol = code == .socketFailed && number == .protocolNotSupported
         return isUnknownProtocol || [.invalidArgument, .notSupported, .addressFamilyNotSupported].contains(number)
     }
 }

@@ -19,7 +19,10 @@ extension BridgePlugin {
         try requireFreeName(request, sockets)
 
         if ipam.needsNoInterface { try ipam.begin(request) }
-        let made = Result { () throws(CNIError) in try makePort(request, configuration, sockets) }
+        let opened = Result { () throws(CNIError) in try PacketRules.open(configuration, request.identity) }
+        let made = Result { () throws(CNIError) in
+            try makePort(request, configuration, sockets, opened.get())
+        }
         if !ipam.needsNoInterface {
             _ = try made.get()
             try ipam.begin(request)
@@ -31,12 +34,11 @@ extension BridgePlugin {
                 guard error.code == .alreadyExists,
                     try sockets.host.removeUnfinishedPair(request.identity.hostInterfaceName)
                 else { throw error }
-                return try makePort(request, configuration, sockets)
+                return try makePort(request, configuration, sockets, opened.get())
             }
         }.get()
 
-        let rules = try PacketRules.open(configuration, request.identity)
-        try rules?.guardPort(port, configuration, request.undo)
+        let rules = try opened.get()
         result.interfaces = port.interfaces(namespacePath: request.namespacePath, attachment: request.attachment)
         if ipam.isUsed {
             let interface = ContainerInterface(port, request, configuration, sockets)
@@ -66,14 +68,17 @@ extension BridgePlugin {
         }
     }
 
-    /// Bridge, veth pair, port options, VLANs and the container's settings: all that needs no address.
+    /// Bridge, veth pair, its guard, port options, VLANs and the container's settings: all that needs no address.
     private func makePort(
         _ request: AddRequest,
         _ configuration: BridgeConfiguration,
-        _ sockets: AttachmentSockets
+        _ sockets: AttachmentSockets,
+        _ rules: PacketRules?
     ) throws(CNIError) -> Port {
         let bridge = try BridgeLink.ensure(configuration, sockets.host)
         let port = try Port.make(on: bridge, request, configuration, sockets)
+        // While the port is down.
+        try rules?.guardPort(port, configuration, request.undo)
         try port.configure(request, configuration, sockets)
         try ContainerInterface(port, request, configuration, sockets).prepareSettings()
         return port

@@ -69,6 +69,8 @@ struct FirewallConfiguration {
     private static func problem(withChain name: String) -> String? {
         if name.utf8.count > 28 { return "must have at most 28 characters" }
         if name == ForeignForwardChain.name { return "which is the plugin's own chain" }
+        let hooks = ["FORWARD", "INPUT", "OUTPUT", "PREROUTING", "POSTROUTING"]
+        if hooks.contains(name) { return "which is a hook's own chain; must be one that rules can lead to" }
         let isPlain = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } && !name.hasPrefix("-") && !name.hasPrefix("!")
         return isPlain ? nil : "must be a name that iptables takes"
     }

@@ -32,6 +32,13 @@ public struct FirewallPlugin: Plugin {
                 details: "firewall must come after a plugin that gives the container an address"
             )
         }
+        if ProtectedContainer.isElsewhere(result, configuration) {
+            request.diagnostics.warn(
+                "prevResult has no interface on the host: the container's packets do not pass its firewall, as with macvlan, "
+                    + "ipvlan and host-device"
+            )
+            return result
+        }
         let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
         let container = try ProtectedContainer(result, request.identity, host)
         let comment = ElementOwner(request.identity, hostInterface: container.port?.index).comment
@@ -66,6 +73,7 @@ public struct FirewallPlugin: Plugin {
     public func check(_ request: CheckRequest) throws(CNIError) {
         let configuration = try FirewallConfiguration(request.configuration)
         let result = try request.requiredPreviousResult()
+        if ProtectedContainer.isElsewhere(result, configuration) { return }
         let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
         let container = try ProtectedContainer(result, request.identity, host)
         let ruleset = try OwnedRuleset.open()

@@ -79,20 +79,21 @@ struct ForeignForwardChain {
         }
     }
 
-    /// Takes out what was put in; rules that others put into the chain stay, and then so does the chain.
+    /// Takes out what was put in; where others put rules into the chain, or lead to it from elsewhere, it stays.
     func appendRemoval(to transaction: inout Transaction) throws(NetlinkError) {
         for table in Self.tables {
             let own = try ruleset.socket.rules(of: Self.name, in: table)
             let marks = own.filter { $0.comment.hasPrefix("CNI firewall plugin mark ") }
             if marks.isEmpty { continue }
             let admins = own.filter { $0.comment == Self.adminComment }
-            guard own.count == marks.count + admins.count else {
+            let entries = try ruleset.socket.rules(of: Self.entry, in: table).filter { $0.targets.contains(Self.name) }
+            // The kernel counts a chain's rules and all that leads to it.
+            let useCount = try ruleset.socket.chain(Self.name, of: table)?.useCount
+            guard own.count == marks.count + admins.count, useCount == UInt32(own.count + entries.count) else {
                 for rule in marks { try transaction.deleteRule(rule.handle, from: Self.name, of: table) }
                 continue
             }
-            for rule in try ruleset.socket.rules(of: Self.entry, in: table) where rule.targets.contains(Self.name) {
-                try transaction.deleteRule(rule.handle, from: Self.entry, of: table)
-            }
+            for rule in entries { try transaction.deleteRule(rule.handle, from: Self.entry, of: table) }
             try transaction.deleteChain(Self.name, of: table)
             for admin in Set(admins.flatMap(\.targets)) {
                 let isEmpty = try ruleset.socket.rules(of: admin, in: table).isEmpty

@@ -45,6 +45,11 @@ struct ProtectedContainer {
         port = try host.hostEnd(of: identity, in: result)
     }
 
+    /// Whether nothing is to be done: no policy, and no interface of the host between it and the container.
+    static func isElsewhere(_ result: NetworkResult, _ configuration: FirewallConfiguration) -> Bool {
+        configuration.ingressPolicy == .open && hostInterfaces(result).isEmpty
+    }
+
     /// The addresses of an attachment in a result.
     static func addresses(_ result: NetworkResult, _ attachment: AttachmentID) -> [IPAddress] {
         result.ips.filter { ip in
@@ -59,12 +64,15 @@ struct ProtectedContainer {
         result.interfaces.filter { ($0.sandbox ?? "").isEmpty }.map(\.name)
     }
 
-    /// What it needs of the tables.
+    /// What it needs of the tables; nil for a container without addresses, whose packets no route leads to.
+    ///
+    /// The network's chain goes with its last element, and such a container has none.
     func share(
         _ configuration: FirewallConfiguration,
         network: String,
         comment: String
-    ) -> RulesetShare {
+    ) -> RulesetShare? {
+        if addresses.isEmpty { return nil }
         let chain = FirewallRuleset.chain(of: network, markBit: configuration.markBit)
         let digest = ElementOwner.digest(network: network)
         let entry =

@@ -17,14 +17,15 @@ struct LocalhostAccess {
     /// The element that has packets from and to 127.0.0.0/8 dropped when they come in by the interface.
     let guardElement: PlacedElement
 
-    /// nil when the configuration or the container has no use for it, or no interface leads to the container.
+    /// nil when the configuration, the mappings or the container have no use for it, or no interface leads to the container.
     init?(
+        _ mappings: [PortMapping],
         _ configuration: PortmapConfiguration,
         _ container: MappedContainer,
         _ host: borrowing RouteSocket,
         _ owner: ElementOwner
     ) throws(CNIError) {
-        guard configuration.servesLocalhost,
+        guard configuration.servesLocalhost, mappings.contains(where: \.includesLoopback),
             let address = container.addresses.first(where: { $0.family == .v4 })?.address,
             let route = try kernel({ () throws(NetlinkError) in try host.route(to: address) }), !route.isLocal,
             let link = try kernel({ () throws(NetlinkError) in try host.link(route.interface) })

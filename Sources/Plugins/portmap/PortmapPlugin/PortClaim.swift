@@ -40,7 +40,11 @@ struct PortClaim {
             }
             // What differs in anything gives way: its key may be ours, and its value is not.
             let mine = [port.entrance, port.target]
-            decision.resolution.removing += rivals.filter { rival in !mine.contains { $0.isSame(as: rival) } }
+            for rival in rivals where !mine.contains(where: { $0.isSame(as: rival) }) {
+                // Two addresses of one port have the same rival, and the kernel refuses to delete it twice.
+                if decision.resolution.removing.contains(where: { $0.isSame(as: rival) }) { continue }
+                decision.resolution.removing.append(rival)
+            }
             decision.resolution.adding += mine.filter { element in !rivals.contains { $0.isSame(as: element) } }
             if let marker = port.marker { decision.resolution.shared.append(marker) }
         }

@@ -40,6 +40,9 @@ struct PortMapping: Hashable {
     /// The address that a packet must be sent to; nil for any of the family.
     var specificAddress: IPAddress? { hostAddress.flatMap { $0.isUnspecified ? nil : $0 } }
 
+    /// Whether packets to 127.0.0.1 are meant.
+    var includesLoopback: Bool { applies(to: .v4) && specificAddress?.isLoopback != false }
+
     /// Whether packets of a family are meant.
     func applies(to family: AddressFamily) -> Bool { hostAddress == nil || hostAddress?.family == family }
 

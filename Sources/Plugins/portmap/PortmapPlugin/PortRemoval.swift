@@ -43,13 +43,19 @@ struct PortRemoval {
     }
 
     /// Removes the ports of a network's attachments that are not valid any more.
-    func collectGarbage(_ request: GarbageRequest) throws(CNIError) {
+    ///
+    /// - Returns: What was removed.
+    func collectGarbage(_ request: GarbageRequest) throws(CNIError) -> [PlacedElement] {
+        var removed: [PlacedElement] = []
         try ruleset.collectGarbage(
             ofNetwork: request.configuration.name,
             keeping: request.validAttachments,
-            from: PortRuleset.layout,
-            also: appendWhatGoesAlong
-        )
+            from: PortRuleset.layout
+        ) { (transaction, removal) throws(CNIError) in
+            removed = removal.elements
+            try appendWhatGoesAlong(&transaction, removal)
+        }
+        return removed
     }
 
     /// What is left of use to nobody.

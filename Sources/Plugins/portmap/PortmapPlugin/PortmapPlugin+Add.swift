@@ -38,7 +38,7 @@ extension PortmapPlugin {
             network: request.configuration.name,
             comment: owner.comment
         )
-        let localhost = try LocalhostAccess(configuration, container, host, owner)
+        let localhost = try LocalhostAccess(mappings, configuration, container, host, owner)
         try publish(ports, container, configuration, owner, localhost, request, host)
         try localhost?.enable()
         return result
@@ -75,7 +75,11 @@ extension PortmapPlugin {
         for (port, other) in left {
             request.diagnostics.warn("\(port.mapping) stays with the same container's attachment \(other.names)")
         }
-        try StaleFlows.forget(ports, replaced: replaced, host)
+        // What stays with the other attachment goes on leading there.
+        let published = ports.filter { port in
+            !left.contains { $0.port.mapping == port.mapping && $0.port.family == port.family }
+        }
+        try StaleFlows.forget(published, replaced: replaced, host)
     }
 
     /// A port of an address that this host does not have would never be reached.

@@ -43,7 +43,7 @@ extension PortmapPlugin {
             throw AttachmentCheck.difference(difference)
         }
         let host = try kernel { () throws(NetlinkError) in try RouteSocket.open() }
-        if let localhost = try LocalhostAccess(configuration, container, host, owner) {
+        if let localhost = try LocalhostAccess(mappings, configuration, container, host, owner) {
             guard localhost.isEnabled else {
                 throw AttachmentCheck.difference("127.0.0.1 does not reach published ports: route_localnet is off")
             }

@@ -22,6 +22,6 @@ public struct PortmapPlugin: Plugin {
     /// Removes the ports of this network's attachments that are not listed.
     public func collectGarbage(_ request: GarbageRequest) throws(CNIError) {
         guard let ruleset = try OwnedRuleset.openIfAvailable() else { return }
-        try PortRemoval(ruleset).collectGarbage(request)
+        try StaleFlows.forget(withdrawn: try PortRemoval(ruleset).collectGarbage(request))
     }
 }
