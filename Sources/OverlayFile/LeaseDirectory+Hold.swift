@@ -20,15 +20,10 @@ extension LeaseDirectory {
         try removeEnded()
         var preferred = previous
         if let key = own?.key, let subnets = PerFamily<IPPrefix>(leaseKey: key) { preferred.prefer(subnets) }
-        var kept: String?
-        for (key, entry) in entries.sorted(by: { $0.key < $1.key }) where entry.file?.node == identity.node {
-            preferred.prefer(entry.subnets)
-            if kept == nil && network.admits(entry.subnets) {
-                kept = key
-            } else {
-                // A second one is left by a crash; one that does not fit is of an earlier configuration.
-                try withdraw(key)
-            }
+        let (kept, others) = ownLeases(in: network, preferred: preferred)
+        for key in others {
+            if let entry = entries[key], kept == nil { preferred.prefer(entry.subnets) }
+            try withdraw(key)
         }
         if let kept, try renew(kept, attributes) { return try granted() }
         var generator = SystemRandomNumberGenerator()
@@ -50,6 +45,30 @@ extension LeaseDirectory {
         try lookOrThrow(thoroughly: true)
         for (key, entry) in entries where entry.file?.node == identity.node { try withdraw(key) }
         own = nil
+    }
+
+    /// The lease to keep of those that this node has, and the others: one that does not fit is of an earlier
+    /// configuration, a second one is left by a crash.
+    ///
+    /// The one that the node worked with is kept, else the one that was renewed most.
+    private func ownLeases(
+        in network: NetworkConfiguration,
+        preferred: PerFamily<IPPrefix>
+    ) -> (kept: String?, others: [String]) {
+        var candidates: [(isPreferred: Bool, heartbeat: Int64, key: String)] = []
+        var others: [String] = []
+        for (key, entry) in entries {
+            guard let file = entry.file, file.node == identity.node else { continue }
+            if network.admits(entry.subnets) {
+                candidates.append((entry.subnets == preferred, file.heartbeat, key))
+            } else {
+                others.append(key)
+            }
+        }
+        candidates.sort {
+            ($0.isPreferred ? 1 : 0, $0.heartbeat, $1.key) > ($1.isPreferred ? 1 : 0, $1.heartbeat, $0.key)
+        }
+        return (candidates.first?.key, others + candidates.dropFirst().map(\.key))
     }
 
     private func granted() throws(OverlayError) -> Lease {

@@ -39,7 +39,11 @@ extension LeaseDirectory {
         var keys: [String: PerFamily<IPPrefix>] = [:]
         for name in names where name.hasSuffix(".json") {
             let key = String(name.dropLast(5))
-            if let subnets = PerFamily<IPPrefix>(leaseKey: key), subnets.leaseKey == key { keys[key] = subnets }
+            if let known = entries[key] {
+                keys[key] = known.subnets
+            } else if let subnets = PerFamily<IPPrefix>(leaseKey: key), subnets.leaseKey == key {
+                keys[key] = subnets
+            }
         }
         return keys
     }

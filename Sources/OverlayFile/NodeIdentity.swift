@@ -24,12 +24,14 @@ struct NodeIdentity {
     private static func make(_ path: String) throws(SystemCallError) -> [UInt8] {
         try Directory.create(Path.parent(of: path), mode: 0o755)
         let digits = (0..<32).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined()
-        do throws(SystemCallError) {
-            try File.create(path, with: Array("\(digits)\n".utf8), mode: 0o600, durability: .powerCut)
-        } catch {
-            // Another process of this node was faster: its identity is the node's.
+        let temporary = "\(path).\(digits).tmp"
+        try File.write(new: temporary, with: Array("\(digits)\n".utf8), mode: 0o600, durability: .powerCut)
+        defer { _ = try? File.remove(temporary) }
+        do throws(SystemCallError) { try File.link(temporary, to: path) } catch {
+            // Another store of this node was faster: its identity is the node's.
             guard error.number == .exists else { throw error }
         }
+        try Directory.flush(Path.parent(of: path))
         return try File.contents(of: path, limit: 4096)
     }
 
