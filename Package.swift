@@ -142,6 +142,7 @@ let package = Package(
 
         // Overlay
         library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+        library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         // Tools
         .executableTarget(
@@ -212,6 +213,8 @@ let package = Package(
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
+        tests("OverlayTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay"]),
+        tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",

@@ -85,6 +85,8 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable {
     public static var exchangeFull: ErrorNumber { ErrorNumber(rawValue: EXFULL) }
     /// The corresponding C constant is `ENOBUFS`.
     public static var noBufferSpace: ErrorNumber { ErrorNumber(rawValue: ENOBUFS) }
+    /// The corresponding C constant is `ESTALE`: a server no longer knows the file.
+    public static var stale: ErrorNumber { ErrorNumber(rawValue: ESTALE) }
     /// The corresponding C constant is `ETIMEDOUT`.
     public static var timedOut: ErrorNumber { ErrorNumber(rawValue: ETIMEDOUT) }
 }

@@ -59,7 +59,7 @@ public enum File {
             } catch {
                 guard error.number == .invalidArgument || error.number == .noSuchCall else { throw error }
                 // A file system or a filter that cannot rename so can link: the name is as new, in two steps.
-                try requireSuccess("link", on: path) { link(temporary, path) }
+                try requireSuccess("link", on: path) { Glibc.link(temporary, path) }
                 unlink(temporary)
             }
         }

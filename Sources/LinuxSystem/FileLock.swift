@@ -9,9 +9,16 @@ public struct FileLock: ~Copyable {
 
     /// Waits for the lock on a file, making the file when it is missing.
     ///
+    /// - Parameter isShared: Whether the file is on a file system that machines share: NFS locks exclusively only what
+    ///   is open for writing.
     /// - Throws: `EINTR` when a termination signal arrived while waiting (see ``TerminationSignals``).
-    public static func acquire(_ path: String, mode: UInt32 = 0o600) throws(SystemCallError) -> FileLock {
-        let descriptor = try OwnedFileDescriptor.open(path, .readCreating(mode: mode))
+    public static func acquire(
+        _ path: String,
+        mode: UInt32 = 0o600,
+        isShared: Bool = false
+    ) throws(SystemCallError) -> FileLock {
+        let access: OwnedFileDescriptor.Access = isShared ? .readWriteCreating(mode: mode) : .readCreating(mode: mode)
+        let descriptor = try OwnedFileDescriptor.open(path, access)
         if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(descriptor: descriptor) }
         // Contended: only now is a signal worth letting through.
         TerminationSignals.admit()

@@ -26,6 +26,8 @@ public struct OwnedFileDescriptor: ~Copyable {
         case read
         /// `O_RDONLY | O_CREAT`: a lock file.
         case readCreating(mode: UInt32)
+        /// `O_RDWR | O_CREAT`: a lock file on a shared file system.
+        case readWriteCreating(mode: UInt32)
         /// `O_WRONLY | O_CREAT | O_EXCL`.
         case writeNew(mode: UInt32)
         /// `O_WRONLY | O_CREAT`.
@@ -43,6 +45,7 @@ public struct OwnedFileDescriptor: ~Copyable {
             // A FIFO in the place of a file must not keep its opener waiting for a writer.
             case .read: (O_RDONLY | O_NONBLOCK, 0)
             case .readCreating(let mode): (O_RDONLY | O_CREAT, mode)
+            case .readWriteCreating(let mode): (O_RDWR | O_CREAT, mode)
             case .writeNew(let mode): (O_WRONLY | O_CREAT | O_EXCL, mode)
             case .writeCreating(let mode): (O_WRONLY | O_CREAT, mode)
             case .readWrite: (O_RDWR, 0)

@@ -1,0 +1,203 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import LinuxSystem
+internal import Overlay
+
+extension LeaseDirectory {
+    /// How often a claim is tried before the caller is told that others are always faster.
+    private static let attempts = 50
+
+    /// Renews this node's lease, or takes one.
+    mutating func hold(
+        _ attributes: LeaseAttributes,
+        in network: NetworkConfiguration,
+        previous: PerFamily<IPPrefix>
+    ) throws(OverlayError) -> Lease {
+        try prepare()
+        try lookOrThrow(thoroughly: true)
+        if isDuplicated { throw duplicateError }
+        try removeEnded()
+        var preferred = previous
+        if let key = own?.key, let subnets = PerFamily<IPPrefix>(leaseKey: key) { preferred.prefer(subnets) }
+        let (kept, others) = ownLeases(in: network, preferred: preferred)
+        for key in others {
+            if let entry = entries[key], kept == nil { preferred.prefer(entry.subnets) }
+            try withdraw(key)
+        }
+        if let kept, try renew(kept, attributes) { return try granted() }
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<Self.attempts {
+            let picker = SubnetPicker(network, taken: entries.values.map(\.subnets))
+            let subnets = try picker.pick(previous: preferred, using: &generator)
+            if try claim(subnets.leaseKey, attributes) { return try granted() }
+            try lookOrThrow()
+        }
+        throw OverlayError(
+            .contention,
+            "in \(Self.attempts) attempts another node was always faster to take the subnet chosen",
+            advice: "this is tried again with the next renewal"
+        )
+    }
+
+    /// Gives all leases of this node back.
+    mutating func release() throws(OverlayError) {
+        try lookOrThrow(thoroughly: true)
+        for (key, entry) in entries where entry.file?.node == identity.node { try withdraw(key) }
+        own = nil
+    }
+
+    /// The lease to keep of those that this node has, and the others: one that does not fit is of an earlier
+    /// configuration, a second one is left by a crash.
+    ///
+    /// The one that the node worked with is kept, else the one that was renewed most.
+    private func ownLeases(
+        in network: NetworkConfiguration,
+        preferred: PerFamily<IPPrefix>
+    ) -> (kept: String?, others: [String]) {
+        var candidates: [(isPreferred: Bool, heartbeat: Int64, key: String)] = []
+        var others: [String] = []
+        for (key, entry) in entries {
+            guard let file = entry.file, file.node == identity.node else { continue }
+            if network.admits(entry.subnets) {
+                candidates.append((entry.subnets == preferred, file.heartbeat, key))
+            } else {
+                others.append(key)
+            }
+        }
+        candidates.sort {
+            ($0.isPreferred ? 1 : 0, $0.heartbeat, $1.key) > ($1.isPreferred ? 1 : 0, $1.heartbeat, $0.key)
+        }
+        return (candidates.first?.key, others + candidates.dropFirst().map(\.key))
+    }
+
+    private func granted() throws(OverlayError) -> Lease {
+        guard let own, let subnets = PerFamily<IPPrefix>(leaseKey: own.key) else {
+            throw OverlayError(.contention, "the lease was lost while it was taken")
+        }
+        return Lease(subnets: subnets, attributes: own.file.attributes)
+    }
+
+    private mutating func lookOrThrow(thoroughly: Bool = false) throws(OverlayError) {
+        look(thoroughly: thoroughly)
+        if let outage { throw outage }
+    }
+
+    /// Makes the folder of leases in a directory that holds a configuration: only there, as the directory may be the
+    /// empty place where the real one is to be mounted.
+    private func prepare() throws(OverlayError) {
+        guard File.isRegular(configurationPath) else { return }
+        try reaching { () throws(SystemCallError) in try Directory.create(subnetsPath, mode: 0o755) }
+    }
+
+    /// Renews a lease of this node.
+    ///
+    /// - Returns: Whether it still was this node's.
+    private mutating func renew(_ key: String, _ attributes: LeaseAttributes) throws(OverlayError) -> Bool {
+        guard let known = entries[key]?.file else { return false }
+        guard !known.isTentative else {
+            own = (key, known)
+            return try settle(key, attributes)
+        }
+        let isOurs = try write(key, known.renewed(attributes, timeToLive: options.timeToLiveSeconds))
+        return isOurs
+    }
+
+    /// Replaces the file of a lease of this node, unless it is another's by now or gone.
+    private mutating func write(_ key: String, _ file: LeaseFile) throws(OverlayError) -> Bool {
+        let (path, temporary, node) = (path(of: key), temporaryPath(of: key), identity.node)
+        let isOurs = try reaching { () throws(SystemCallError) in
+            try withLock { () throws(SystemCallError) in
+                guard let contents = try File.contentsIfPresent(of: path) else { return false }
+                // A torn file is ours as long as its last good contents were: nobody else takes its name.
+                if let found = try? LeaseFile(contents: contents), found.node != node { return false }
+                try File.remove(temporary)
+                try File.write(new: temporary, with: file.contents, mode: 0o644, durability: .powerCut)
+                try File.rename(temporary, to: path)
+                try Directory.flush(subnetsPath)
+                return true
+            }
+        }
+        own = isOurs ? (key, file) : nil
+        if isOurs { look() }
+        return isOurs
+    }
+
+    /// Takes a subnet whose name is free.
+    ///
+    /// - Returns: Whether this node has it; when another was faster, or holds an overlapping one, nothing is left.
+    private mutating func claim(_ key: String, _ attributes: LeaseAttributes) throws(OverlayError) -> Bool {
+        let file = LeaseFile(
+            attributes,
+            node: identity.node,
+            heartbeat: 0,
+            timeToLive: options.timeToLiveSeconds
+        )
+        let (path, temporary) = (path(of: key), temporaryPath(of: key))
+        let isLinked = try reaching { () throws(SystemCallError) in
+            try File.remove(temporary)
+            try File.write(new: temporary, with: file.contents, mode: 0o644, durability: .powerCut)
+            do throws(SystemCallError) { try File.link(temporary, to: path) } catch {
+                _ = try? File.remove(temporary)
+                if error.number == .exists { return false }
+                throw error
+            }
+            try File.remove(temporary)
+            try Directory.flush(subnetsPath)
+            return true
+        }
+        guard isLinked else { return false }
+        own = (key, file)
+        return try settle(key, attributes)
+    }
+
+    /// Turns a claim into a lease, or withdraws it when an overlapping subnet of another length, or of the other
+    /// family, is held.
+    ///
+    /// Two looks, one on each side of the step from claim to lease, so that of two nodes that overlap at least one sees
+    /// the other in time, without any lock: a lease that was settled earlier always stays; of two that settle at once
+    /// the smaller key stays.
+    private mutating func settle(_ key: String, _ attributes: LeaseAttributes) throws(OverlayError) -> Bool {
+        guard let claim = own?.file else { return false }
+        try lookOrThrow()
+        if rivals(of: key).contains(where: { $0.file?.isTentative != true || $0.key < key }) {
+            try withdraw(key)
+            return false
+        }
+        guard try write(key, claim.renewed(attributes, timeToLive: options.timeToLiveSeconds)) else { return false }
+        try lookOrThrow()
+        if rivals(of: key).contains(where: { $0.key < key }) {
+            try withdraw(key)
+            return false
+        }
+        return true
+    }
+
+    /// Other nodes' leases and claims that have an address in common with ours.
+    private func rivals(of key: String) -> [(key: String, file: LeaseFile?)] {
+        guard let subnets = PerFamily<IPPrefix>(leaseKey: key) else { return [] }
+        return entries.filter { $0.key != key && !hasEnded($0.value) && $0.value.subnets.overlaps(subnets) }
+            .map { ($0.key, $0.value.file) }
+    }
+
+    /// Removes a file of this node, unless it is another's by now.
+    private mutating func withdraw(_ key: String) throws(OverlayError) {
+        let (path, node) = (path(of: key), identity.node)
+        try reaching { () throws(SystemCallError) in
+            try withLock { () throws(SystemCallError) in
+                guard let contents = try File.contentsIfPresent(of: path) else { return }
+                if let found = try? LeaseFile(contents: contents), found.node != node { return }
+                try File.remove(path)
+            }
+        }
+        entries[key] = nil
+        if own?.key == key { own = nil }
+    }
+}
+
+extension PerFamily where Value == IPPrefix {
+    /// Takes over the subnets of the families that another pair has.
+    fileprivate mutating func prefer(_ other: PerFamily<IPPrefix>) {
+        for family in other.families { self[family] = other[family] }
+    }
+}

@@ -1,0 +1,78 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import LinuxSystem
+internal import LinuxTesting
+internal import Overlay
+internal import OverlayFile
+internal import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct SnapshotTests {
+    private let shared: SharedDirectory
+
+    init() throws { shared = try SharedDirectory() }
+
+    @Test func `each change is told at once, with all leases, and nothing is told twice`() async throws {
+        let observer = try shared.node("observer", pollPeriod: .seconds(3600))
+        let own = try await observer.hold(1)
+        let peer = try shared.node("peer")
+        var snapshots = observer.snapshots().makeAsyncIterator()
+        #expect(await snapshots.next() == SubnetSnapshot(own: Lease(key: own, 1), peers: []))
+
+        let key = try await peer.hold(2)
+        #expect(await snapshots.next()?.peers == [Lease(key: key, 2)])
+        // A heartbeat alone is no change; the address that follows is.
+        try await peer.hold(2)
+        try await peer.hold(3)
+        #expect(await snapshots.next()?.peers == [Lease(key: key, 3)])
+        try await observer.hold(4)
+        #expect(
+            await snapshots.next()
+                == SubnetSnapshot(own: Lease(key: own, 4), peers: [Lease(key: key, 3)])
+        )
+        try await peer.releaseLease()
+        #expect(await snapshots.next()?.peers == [])
+    }
+
+    @Test func `what nobody tells is found by looking`() async throws {
+        let clock = HandClock()
+        let observer = try shared.node("observer", clock: clock, pollPeriod: .milliseconds(20))
+        try await observer.hold(1)
+        let key = try await shared.node("peer", timeToLive: .seconds(100)).hold(2)
+        var snapshots = observer.snapshots().makeAsyncIterator()
+        #expect(await snapshots.next()?.peers == [Lease(key: key, 2)])
+        clock.advance(.seconds(100))
+        #expect(await snapshots.next()?.peers == [])
+    }
+
+    @Test func `an outage is told, and its end, also by another directory under the path`() async throws {
+        let observer = try shared.node("observer", pollPeriod: .milliseconds(20))
+        try await observer.hold(1)
+        let key = try await shared.node("peer").hold(2)
+        var snapshots = observer.snapshots().makeAsyncIterator()
+        let before = try #require(await snapshots.next())
+        try File.rename(shared.path, to: shared.appending("away"))
+        let during = try #require(await snapshots.next())
+        #expect(during.outage?.code == .storeUnavailable)
+        #expect(during.peers == before.peers && during.own == before.own)
+
+        // A server's copy: other files with the same contents.
+        try Command.run("cp", "-a", shared.appending("away"), shared.path + "-copy")
+        try File.rename(shared.path + "-copy", to: shared.path)
+        #expect(await snapshots.next() == before)
+        try File.remove("\(shared.path)/subnets/\(key).json")
+        #expect(await snapshots.next()?.peers == [])
+    }
+
+    @Test func `a cancelled task gets no more`() async throws {
+        let observer = try shared.node("observer", pollPeriod: .seconds(3600))
+        try await observer.hold(1)
+        let watching = Task {
+            var count = 0
+            for await _ in observer.snapshots() { count += 1 }
+            return count
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        watching.cancel()
+        #expect(await watching.value <= 1)
+    }
+}
