@@ -216,6 +216,10 @@ let package = Package(
                 "scripted-plugin",
             ]
         ),
+        tests(
+            "OverlayTests",
+            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "Overlay", "RouteNetlink"]
+        ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "HostLocalPluginTests",
