@@ -6,8 +6,8 @@ public import RouteNetlink
 /// What has to be done so that the kernel holds what is desired; nothing when it does.
 ///
 /// It depends on its arguments alone. The changes are in an order in which each finds what it needs, and in which traffic
-/// to a peer that stays is not interrupted: an Ethernet address can be reached before the neighbour gets it, and what is
-/// superfluous goes last.
+/// to a peer that stays is not interrupted: an Ethernet address can be reached before the neighbour gets it, and no route
+/// leads to a neighbour that is gone.
 ///
 /// What is owned: the tunnel device, its addresses (link-local ones apart), its permanent neighbours and forwarding
 /// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device.
@@ -140,6 +140,7 @@ public struct Difference: Hashable, Sendable {
         let byDestination = Dictionary(grouping: existing, by: \.destination)
         var destinations: Set<IPPrefix> = []
         var gone: [Change] = []
+        var set: [Change] = []
         for route in wanted {
             destinations.insert(route.destination)
             let present = byDestination[route.destination] ?? []
@@ -150,11 +151,11 @@ public struct Difference: Hashable, Sendable {
                 conflictingRoutes.append(other)
                 gone += ours.map { .removeRoute($0) }
             } else if ours.count == 1, let only = ours.first, owner.canReplace(only, route) {
-                changes.append(.replaceRoute(route))
+                set.append(.replaceRoute(route))
             } else {
                 // The kernel would replace any one of several.
-                changes += ours.map { .removeRoute($0) }
-                changes.append(.addRoute(route))
+                gone += ours.map { .removeRoute($0) }
+                set.append(.addRoute(route))
             }
         }
         for route in existing {
@@ -167,8 +168,8 @@ public struct Difference: Hashable, Sendable {
                 foreignRoutes.append(route)
             }
         }
-        // First of all removals: nothing may lead to a neighbour that is gone.
-        removals = gone + removals
+        // What is superfluous could be in the way: in IPv6 a gateway must not be reached through another interface.
+        changes += gone + set
     }
 }
 

@@ -50,7 +50,10 @@ public struct KernelState: Hashable, Sendable {
         var state = KernelState()
         for family in desired.scopes.families {
             guard let scope = desired.scopes[family] else { continue }
-            if let wanted = desired.devices[family], let link = try socket.link(named: wanted.name) {
+            if let wanted = desired.devices[family], let link = try socket.link(named: wanted.name),
+                // Not one that has it as an alternative name.
+                link.name == wanted.name
+            {
                 var device = Device(link: link)
                 // The entries of a device that is to go go with it.
                 if wanted.isCompatible(with: link) {

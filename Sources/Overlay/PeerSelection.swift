@@ -49,35 +49,68 @@ struct PeerSelection {
         case tunnel(TunnelPeer)
     }
 
+    /// A peer that can be programmed, as far as it alone is concerned.
+    private struct Candidate {
+        let subnet: IPPrefix
+        let publicAddress: IPAddress?
+        let way: Way
+    }
+
     /// Decides about all peers.
     mutating func select(_ peers: [Lease], _ family: AddressFamily) {
-        var candidates: [(subnet: IPPrefix, publicAddress: IPAddress?, peer: Lease)] = []
+        var candidates: [Candidate] = []
         for peer in peers {
             guard let subnet = peer.subnets[family] else { continue }
-            candidates.append((subnet, peer.attributes.publicAddresses[family], peer))
+            let publicAddress = peer.attributes.publicAddresses[family]
+            do throws(Refusal) {
+                try check(subnet, family)
+                let way = try way(to: peer, subnet, publicAddress)
+                candidates.append(Candidate(subnet: subnet, publicAddress: publicAddress, way: way))
+            } catch {
+                skipped.append(SkippedPeer(subnet: subnet, publicAddress: publicAddress, reason: error.reason))
+            }
         }
-        // In this order a subnet can overlap only the one accepted last, and the same peers win each time.
+        // The order makes the same peers win each time, and puts what lies in a subnet right behind it.
         candidates.sort {
             ($0.subnet.first, $0.subnet.length, $0.publicAddress ?? local)
                 < ($1.subnet.first, $1.subnet.length, $1.publicAddress ?? local)
         }
-        var last: IPPrefix?
-        for (subnet, publicAddress, peer) in candidates {
+        for (position, candidate) in candidates.enumerated() {
             do throws(Refusal) {
-                try check(subnet, family)
-                if let last, last.overlaps(subnet) { throw Refusal(.overlaps(last)) }
-                switch try way(to: peer, subnet, publicAddress) {
-                case .direct(let gateway):
-                    routes.append(DesiredRoute(destination: subnet, gateway: gateway, usesTunnel: false))
-                case .tunnel(let peer):
-                    tunnelPeers.append(peer)
-                    endpoints[peer.mac] = peer.endpoint
-                    routes.append(DesiredRoute(destination: subnet, gateway: peer.address, usesTunnel: true))
+                // Of several the smallest wins, so that one wrong lease cannot cut off many nodes; of equal ones the first.
+                if position > 0, candidates[position - 1].subnet == candidate.subnet {
+                    throw Refusal(.overlaps(candidate.subnet))
                 }
-                last = subnet
+                if let next = candidates[position...].first(where: { $0.subnet != candidate.subnet })?.subnet,
+                    candidate.subnet.contains(next)
+                {
+                    throw Refusal(.overlaps(next))
+                }
+                try accept(candidate)
             } catch {
-                skipped.append(SkippedPeer(subnet: subnet, publicAddress: publicAddress, reason: error.reason))
+                skipped.append(
+                    SkippedPeer(
+                        subnet: candidate.subnet,
+                        publicAddress: candidate.publicAddress,
+                        reason: error.reason
+                    )
+                )
             }
+        }
+    }
+
+    private mutating func accept(_ candidate: Candidate) throws(Refusal) {
+        switch candidate.way {
+        case .direct(let gateway):
+            routes.append(DesiredRoute(destination: candidate.subnet, gateway: gateway, usesTunnel: false))
+        case .tunnel(let peer):
+            // One address leads to one node; a node that changed its subnet may have both leases for a while.
+            if peer.mac == mac || endpoints[peer.mac].map({ $0 != peer.endpoint }) == true {
+                throw Refusal(.takenMAC(peer.mac))
+            }
+            endpoints[peer.mac] = peer.endpoint
+            tunnelPeers.append(peer)
+            routes.append(DesiredRoute(destination: candidate.subnet, gateway: peer.address, usesTunnel: true))
         }
     }
 
@@ -121,10 +154,6 @@ struct PeerSelection {
             endpoint.mac.isStation
         else { throw Refusal(.backendData) }
         guard endpoint.vni == options.vni else { throw Refusal(.otherVNI(endpoint.vni)) }
-        // One address leads to one node; a node that changed its subnet may have both leases for a while.
-        if endpoint.mac == mac || endpoints[endpoint.mac].map({ $0 != address }) == true {
-            throw Refusal(.takenMAC(endpoint.mac))
-        }
         return .tunnel(TunnelPeer(address: other.first, mac: endpoint.mac, endpoint: address))
     }
 }

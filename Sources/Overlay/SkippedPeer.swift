@@ -26,7 +26,7 @@ public struct SkippedPeer: Hashable, Sendable {
         case foreignNetwork
         /// The subnet is this node's, or a part of it; the own lease among the peers is one such.
         case ownSubnet
-        /// The subnet has addresses in common with another peer's, which was programmed.
+        /// The subnet has addresses in common with another peer's, which lies in it or came first.
         case overlaps(IPPrefix)
         /// The subnet has addresses in common with one that the uplink reaches directly.
         case coversUplink(IPPrefix)

@@ -151,16 +151,36 @@ import Testing
         #expect(desired.routes.map(\.destination) == [try Fleet.subnet(3, .v4)])
     }
 
-    @Test func `of subnets that overlap the same one wins whatever the order`() throws {
+    @Test func `of subnets that overlap the smaller one wins, whatever the order`() throws {
         let small = try Fleet.lease(3, families: [.v4])
-        var large = try Fleet.lease(2, families: [.v4])
+        let smallToo = try Fleet.lease(2, families: [.v4])
+        var large = try Fleet.lease(4, families: [.v4])
         large.subnets.v4 = try Fleet.prefix("10.244.2.0/23")
-        for peers in [[small, large], [large, small]] {
+        var larger = try Fleet.lease(5, families: [.v4])
+        larger.subnets.v4 = try Fleet.prefix("10.244.128.0/17")
+        var inside = try Fleet.lease(200, families: [.v4])
+        inside.attributes.publicAddresses.v4 = try Fleet.node(6, .v4)
+        let peers = [small, large, smallToo, larger, inside]
+        for peers in [peers, peers.reversed()] {
             let desired = try Fleet.desired(peers)
-            #expect(desired.routes.map(\.destination) == [try Fleet.prefix("10.244.2.0/23")])
-            #expect(desired.skippedPeers.map(\.reason) == [.overlaps(try Fleet.prefix("10.244.2.0/23"))])
+            #expect(desired.routes.map(\.destination) == [try subnet(2), try subnet(3), try subnet(200)])
+            #expect(desired.skippedPeers.map(\.reason) == [.overlaps(try subnet(2)), .overlaps(try subnet(200))])
         }
     }
+
+    @Test func `of equal subnets the one with the lower public address wins, whatever the order`() throws {
+        let first = try Fleet.lease(2, families: [.v4])
+        var second = try Fleet.lease(2, families: [.v4], mac: try Fleet.mac("02:00:00:00:00:09"))
+        second.attributes.publicAddresses.v4 = try Fleet.node(9, .v4)
+        for peers in [[first, second], [second, first]] {
+            let desired = try Fleet.desired(peers)
+            #expect(desired.devices.v4?.peers.map(\.endpoint) == [try Fleet.node(2, .v4)])
+            #expect(desired.skippedPeers.map(\.publicAddress) == [try Fleet.node(9, .v4)])
+            #expect(desired.skippedPeers.map(\.reason) == [.overlaps(try subnet(2))])
+        }
+    }
+
+    private func subnet(_ number: Int) throws -> IPPrefix { try Fleet.subnet(number, .v4) }
 
     @Test func `a subnet that covers the nodes' own network is not routed into the tunnel`() throws {
         var configuration = try Fleet.configuration(families: [.v4])
