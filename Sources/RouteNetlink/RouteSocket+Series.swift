@@ -5,8 +5,8 @@ public import Netlink
 extension RouteSocket {
     /// Carries out thousands of requests in order with few writes, of each of which only the last is acknowledged.
     ///
-    /// About a third faster than ``perform(_:)-([RouteRequest])`` where nearly all succeed. The kernel goes on after a
-    /// request that it refuses.
+    /// For changes of which nearly all succeed: the kernel's thousands of confirmations are neither sent nor read. It goes
+    /// on after a request that it refuses.
     ///
     /// - Returns: The refusal of each request, nil for those that were done.
     /// - Throws: Only what concerns the socket as a whole.

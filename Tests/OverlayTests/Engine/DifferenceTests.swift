@@ -178,6 +178,35 @@ import Testing
         #expect(changes.isEmpty)
     }
 
+    @Test func `a family that cannot be looked after stays as it is`() throws {
+        let kernel = KernelState(holding: desired)
+        let half = DesiredState(
+            own: try Fleet.lease(1),
+            peers: [],
+            uplink: try Fleet.uplink(1, families: [.v6]),
+            configuration: try Fleet.configuration()
+        )
+        let changes = Difference(desired: half, kernel: kernel).changes
+        #expect(!changes.isEmpty)
+        for change in changes {
+            if case .removeRoute(let route) = change { #expect(route.destination.family == .v6) }
+        }
+    }
+
+    @Test func `with alloc the routes of an earlier backend go, and those of others stay`() throws {
+        var kernel = KernelState(holding: try Fleet.desired([try Fleet.lease(2, .hostGateway)], .hostGateway))
+        let other = Route(
+            destination: try Fleet.subnet(5, .v4),
+            gateway: try Fleet.node(5, .v4),
+            interface: desired.uplink,
+            protocolNumber: 4
+        )
+        kernel.routes.v4?.append(other)
+        let difference = Difference(desired: try Fleet.desired([], .alloc), kernel: kernel)
+        #expect(difference.changes.map(\.kind) == [.routeRemoved, .routeRemoved])
+        #expect(difference.conflictingRoutes.isEmpty && difference.foreignRoutes.isEmpty)
+    }
+
     @Test func `an entry that would expire becomes permanent`() throws {
         let peer = try peer(.v4)
         #expect(
