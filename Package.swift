@@ -213,7 +213,10 @@ let package = Package(
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
-        tests("OverlayTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay"]),
+        tests(
+            "OverlayTests",
+            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "Overlay", "RouteNetlink"]
+        ),
         tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
@@ -229,7 +232,6 @@ let package = Package(
             ]
         ),
         tests("FlanneldTests", ["Flanneld", "IPAddresses", "Overlay"]),
-        tests("OverlayTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "RouteNetlink"]),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "HostLocalPluginTests",

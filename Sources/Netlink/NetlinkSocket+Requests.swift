@@ -109,7 +109,7 @@ extension NetlinkSocket {
     }
 
     /// One write, and reads until everything is answered.
-    private borrowing func exchange(
+    borrowing func exchange(
         _ requests: [NetlinkRequest],
         _ completion: ReplyCollector.Completion,
         adding flags: MessageFlags,

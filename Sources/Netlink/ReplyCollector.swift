@@ -18,6 +18,8 @@ struct ReplyCollector {
         /// The answer to the last request but one, which stands before the batch's end, or an error about the first,
         /// which is its beginning: then nothing else comes.
         case batch
+        /// The answer to the last request, which alone asked for one; errors of others come before it.
+        case last
     }
 
     private let requests: [NetlinkRequest]
@@ -101,6 +103,7 @@ struct ReplyCollector {
         guard !isAnswered[index] else { return }
         isAnswered[index] = true
         waiting -= 1
+        if completion == .last, index == requests.count - 1 { waiting = 0 }
         if completion == .batch, index == 0 || index == requests.count - 2 { waiting = 0 }
     }
 

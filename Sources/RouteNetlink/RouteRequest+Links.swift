@@ -164,12 +164,12 @@ extension RouteRequest {
         }
     }
 
-    private static func requireMTU(_ mtu: Int, _ operation: String) throws(NetlinkError) -> UInt32 {
+    static func requireMTU(_ mtu: Int, _ operation: String) throws(NetlinkError) -> UInt32 {
         guard let value = UInt32(exactly: mtu) else { throw .invalid(operation, "MTU \(mtu) is out of range") }
         return value
     }
 
-    private static func describe(
+    static func describe(
         _ link: OpaquePointer?,
         name: String,
         mac: MACAddress?,

@@ -82,7 +82,7 @@ extension RouteSocket {
     }
 
     /// Sends a creating request and takes the link from the echoed notification.
-    private borrowing func add(_ request: RouteRequest, named name: String) throws(NetlinkError) -> Link {
+    borrowing func add(_ request: RouteRequest, named name: String) throws(NetlinkError) -> Link {
         var made: Link?
         try socket.perform(request.message) { (type, payload) throws(NetlinkError) in
             guard type == RTM_NEWLINK else { return }

@@ -51,6 +51,18 @@ import Testing
         #expect(collector.outcomes[1]?.operation == "request 1")
     }
 
+    @Test func `of a series the answer to the last ends the wait, and errors of others belong to them`() throws {
+        var collector = try collector(4, .last)
+        try play(&collector) {
+            $0.answer(-17, sequence: 101)
+            $0.answer(-2, sequence: 102)
+        }
+        #expect(!collector.isComplete)
+        try play(&collector) { $0.answer(0, sequence: 103) }
+        #expect(collector.isComplete)
+        #expect(collector.outcomes.map { $0?.number } == [nil, .exists, .noSuchFile, nil])
+    }
+
     @Test func `an answer that is doubled does not stand for another one`() throws {
         var collector = try collector(2)
         try play(&collector) {

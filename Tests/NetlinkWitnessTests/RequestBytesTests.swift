@@ -76,6 +76,36 @@ import Testing
         #expect(data.integer(IFLA_BR_VLAN_DEFAULT_PVID, UInt16.self) == 0)
     }
 
+    @Test(arguments: ["192.0.2.1", "2001:db8::1"])
+    func `a VXLAN device carries its settings in nested attributes`(local: String) throws {
+        let address = try #require(IPAddress(local))
+        let message = try witness(
+            .addVXLAN(
+                VXLANOptions(
+                    name: "flannel.1",
+                    mac: MACAddress("02:00:00:00:00:0a"),
+                    mtu: 1450,
+                    settings: VXLANSettings(vni: 4711, underlay: port, local: address, groupBasedPolicy: true)
+                )
+            ),
+            fixedSize: 16
+        )
+        #expect(message.type == RTM_NEWLINK)
+        #expect(message.flags == UInt16(NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO))
+        #expect(message.attributes.string(IFLA_IFNAME) == "flannel.1")
+        #expect(message.attributes[IFLA_ADDRESS] == [2, 0, 0, 0, 0, 0x0a])
+        #expect(message.attributes.integer(IFLA_MTU, UInt32.self) == 1450)
+        let information = try #require(message.attributes.nested(IFLA_LINKINFO))
+        #expect(information.string(IFLA_INFO_KIND) == "vxlan")
+        let data = try #require(information.nested(IFLA_INFO_DATA))
+        #expect(data.integer(IFLA_VXLAN_ID, UInt32.self) == 4711)
+        #expect(data.integer(IFLA_VXLAN_LINK, UInt32.self) == 5)
+        #expect(data[address.family == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6] == address.octets)
+        #expect(data[IFLA_VXLAN_PORT] == [0x21, 0x18])
+        #expect(data.integer(IFLA_VXLAN_LEARNING, UInt8.self) == 0)
+        #expect(data.types.contains(IFLA_VXLAN_GBP))
+    }
+
     @Test func `VLAN filtering is switched by a NEWLINK that creates nothing`() throws {
         let message = try witness(.setVLANFiltering(true, of: port), fixedSize: 16)
         #expect(message.type == RTM_NEWLINK)

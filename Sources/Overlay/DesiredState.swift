@@ -1,0 +1,91 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+public import IPAddresses
+public import RouteNetlink
+
+/// What this node's kernel should hold so that the containers of all nodes reach each other.
+///
+/// It depends on its arguments alone; ``Difference`` says what is missing to it.
+public struct DesiredState: Hashable, Sendable {
+    /// The number that marks this daemon's routes (`rtm_protocol`, `ip route … proto 70`).
+    ///
+    /// Neither the kernel's headers nor iproute2's `rt_protos` give it to anyone. With a line `70 flannel` in
+    /// `/etc/iproute2/rt_protos` the `ip` command prints the name.
+    public static var routeProtocol: UInt8 { 70 }
+
+    /// What a family's state is about.
+    public struct Scope: Hashable, Sendable {
+        /// The network that all subnets are part of: outside of it no route is touched but those on the tunnel device.
+        public var network: IPPrefix
+        /// The prefix length of a node's subnet.
+        public var subnetLength: Int
+    }
+
+    /// The families that are looked after; what the kernel has of others stays as it is.
+    public internal(set) var scopes = PerFamily<Scope>()
+    /// The families that this node has a subnet of, but no address on the uplink for; they stay as they are.
+    public internal(set) var familiesWithoutUplink: [AddressFamily] = []
+    /// The interface that packets leave this node by.
+    public let uplink: LinkIndex
+    /// The tunnel device for the packets of a family.
+    public internal(set) var devices = PerFamily<TunnelDevice>()
+    /// The routes to the other nodes' subnets, by destination; no two of them overlap.
+    public internal(set) var routes: [DesiredRoute] = []
+    /// The peers that are not programmed, and why.
+    public internal(set) var skippedPeers: [SkippedPeer] = []
+
+    /// Finds out what should be.
+    ///
+    /// - Parameters:
+    ///   - own: This node's lease; the device gets the MAC address that it publishes.
+    ///   - peers: The other nodes' leases; the own one may be among them.
+    public init(own: Lease, peers: [Lease], uplink: Uplink, configuration: NetworkConfiguration) {
+        self.uplink = uplink.index
+        for family in configuration.families.families {
+            guard let settings = configuration.families[family], let subnet = own.subnets[family] else { continue }
+            if configuration.backend == .alloc {
+                scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+                continue
+            }
+            guard let local = uplink.addresses[family] else {
+                familiesWithoutUplink.append(family)
+                continue
+            }
+            scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+            var options: NetworkConfiguration.VXLANOptions?
+            if case .vxlan(let vxlan) = configuration.backend {
+                options = vxlan
+                devices[family] = TunnelDevice(own, family, subnet.network, local: local, uplink, vxlan)
+            }
+            var selection = PeerSelection(
+                network: settings.network,
+                subnet: subnet.network,
+                uplink: uplink,
+                local: local,
+                options: options,
+                mac: devices[family]?.mac
+            )
+            selection.select(peers, family)
+            devices[family]?.peers = selection.tunnelPeers
+            routes += selection.routes
+            skippedPeers += selection.skipped
+        }
+    }
+}
+
+/// A route to another node's subnet.
+public struct DesiredRoute: Hashable, Sendable {
+    /// The other node's subnet.
+    public var destination: IPPrefix
+    /// The other node: the first address of its subnet behind the tunnel device, its public address on the uplink.
+    public var gateway: IPAddress
+    /// Whether it leads through the tunnel device of its family.
+    public var usesTunnel: Bool
+
+    /// Describes a route.
+    public init(destination: IPPrefix, gateway: IPAddress, usesTunnel: Bool) {
+        self.destination = destination
+        self.gateway = gateway
+        self.usesTunnel = usesTunnel
+    }
+}

@@ -1,0 +1,86 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+public import Netlink
+public import RouteNetlink
+
+/// What the kernel holds of that which a ``DesiredState`` is about.
+public struct KernelState: Hashable, Sendable {
+    /// A tunnel device that is there, of whatever kind.
+    public struct Device: Hashable, Sendable {
+        /// The link with the device's name.
+        public var link: Link
+        /// Its addresses of its family.
+        public var addresses: [LinkAddress]
+        /// Its neighbours of its family.
+        public var neighbors: [NeighborEntry]
+        /// Its forwarding entries.
+        public var forwardingEntries: [ForwardingEntry]
+
+        /// Describes a device.
+        public init(
+            link: Link,
+            addresses: [LinkAddress] = [],
+            neighbors: [NeighborEntry] = [],
+            forwardingEntries: [ForwardingEntry] = []
+        ) {
+            self.link = link
+            self.addresses = addresses
+            self.neighbors = neighbors
+            self.forwardingEntries = forwardingEntries
+        }
+    }
+
+    /// The tunnel devices.
+    public var devices: PerFamily<Device>
+    /// The routes of the main table that lead into the network or through the tunnel device.
+    public var routes: PerFamily<[Route]>
+
+    /// Describes a state.
+    public init(devices: PerFamily<Device> = PerFamily(), routes: PerFamily<[Route]> = PerFamily()) {
+        self.devices = devices
+        self.routes = routes
+    }
+
+    /// Reads the kernel: two to five requests for each family, none of which grows with what is not asked for.
+    public static func read(
+        _ socket: borrowing RouteSocket,
+        for desired: DesiredState
+    ) throws(NetlinkError) -> KernelState {
+        var state = KernelState()
+        for family in desired.scopes.families {
+            guard let scope = desired.scopes[family] else { continue }
+            if let wanted = desired.devices[family], let link = try socket.link(named: wanted.name),
+                // Not one that has it as an alternative name.
+                link.name == wanted.name
+            {
+                var device = Device(link: link)
+                // The entries of a device that is to go go with it.
+                if wanted.isCompatible(with: link) {
+                    device.addresses = try socket.addresses(of: link.index, family: family)
+                    device.neighbors = try socket.neighbors(of: link.index, family: family)
+                    device.forwardingEntries = try socket.forwardingEntries(of: link.index)
+                }
+                state.devices[family] = device
+            }
+            let index = state.devices[family]?.link.index
+            state.routes[family] = try socket.routes(family: family, table: mainTable).filter {
+                $0.interface == index && index != nil || scope.network.contains($0.destination)
+            }
+        }
+        return state
+    }
+
+    /// The table of `ip route show`.
+    private static var mainTable: UInt32 { 254 }
+}
+
+extension TunnelDevice {
+    /// Whether a link can become this device without being made anew.
+    func isCompatible(with link: Link) -> Bool {
+        guard var settings = link.vxlan else { return false }
+        // Whether it learns can be changed.
+        settings.learning = self.settings.learning
+        return settings == self.settings
+    }
+}

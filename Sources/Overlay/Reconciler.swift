@@ -1,0 +1,109 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import LinuxSystem
+public import Netlink
+public import RouteNetlink
+
+/// Makes the kernel hold what is desired.
+///
+/// A run reads the kernel, compares, and writes the difference. When there is none it writes nothing, so that it can be
+/// repeated at any time. It is synchronous, and it is used in the network namespace that its socket was opened in.
+public struct Reconciler: ~Copyable {
+    private let socket: RouteSocket
+
+    /// Uses a socket that was opened in the calling thread's namespace.
+    public init(_ socket: consuming RouteSocket) { self.socket = socket }
+
+    /// Opens a socket in the calling thread's namespace.
+    public static func open() throws(NetlinkError) -> Reconciler { Reconciler(try .open()) }
+
+    /// Reads the kernel, compares, and writes the difference.
+    ///
+    /// - Parameter adopting: Whether routes that flannel left are taken over; see ``Difference/init(desired:kernel:adopting:)``.
+    /// - Throws: Only what keeps it from reading the kernel or from using the socket; refused changes are in the report.
+    public borrowing func run(
+        _ desired: DesiredState,
+        adopting: Bool = false
+    ) throws(NetlinkError) -> ReconciliationReport {
+        let kernel = try KernelState.read(socket, for: desired)
+        let difference = Difference(desired: desired, kernel: kernel, adopting: adopting)
+        var report = ReconciliationReport(difference)
+        for family in desired.devices.families {
+            report.devices[family] = kernel.devices[family]?.link.index
+        }
+        var rest: [Change] = []
+        for change in difference.changes {
+            // What the others refer to comes first, one by one: it has a number only when it is there.
+            switch change {
+            case .removeDevice(let link): removeDevice(change, link, &report)
+            case .addDevice(let options, let family): addDevice(change, options, family, &report)
+            case .refuseAdvertisements(let name): refuseAdvertisements(change, name, &report)
+            default: rest.append(change)
+            }
+        }
+        try perform(rest, uplink: desired.uplink, &report)
+        return report
+    }
+
+    private borrowing func removeDevice(_ change: Change, _ link: Link, _ report: inout ReconciliationReport) {
+        report.requestCount += 1
+        for family in report.devices.families where report.devices[family] == link.index {
+            report.devices[family] = nil
+        }
+        do throws(NetlinkError) {
+            try socket.removeLink(link.index)
+            report.note(change)
+        } catch {
+            report.note(change, error)
+        }
+    }
+
+    private borrowing func addDevice(
+        _ change: Change,
+        _ options: VXLANOptions,
+        _ family: AddressFamily,
+        _ report: inout ReconciliationReport
+    ) {
+        report.requestCount += 1
+        do throws(NetlinkError) {
+            report.devices[family] = try socket.addVXLAN(options)
+            report.note(change)
+        } catch {
+            report.note(change, error)
+        }
+    }
+
+    private borrowing func refuseAdvertisements(_ change: Change, _ name: String, _ report: inout ReconciliationReport)
+    {
+        do throws(SystemCallError) {
+            if try Sysctl.ipv6(name, "accept_ra").ensure("0") { report.note(change) }
+        } catch {
+            // Without IPv6 there is no such file, nor without the device, whose failure is noted already.
+            if error.number != .noSuchFile { report.note(change, error) }
+        }
+    }
+
+    private borrowing func perform(
+        _ changes: [Change],
+        uplink: LinkIndex,
+        _ report: inout ReconciliationReport
+    ) throws(NetlinkError) {
+        var sent: [Change] = []
+        var requests: [RouteRequest] = []
+        for change in changes {
+            do throws(NetlinkError) {
+                guard let request = try change.request(uplink: uplink, devices: report.devices) else { continue }
+                requests.append(request)
+                sent.append(change)
+            } catch {
+                report.note(change, error)
+            }
+        }
+        guard !requests.isEmpty else { return }
+        report.requestCount += requests.count
+        for (change, error) in zip(sent, try socket.performSeries(requests)) {
+            if let error { report.note(change, error) } else { report.note(change) }
+        }
+    }
+}
