@@ -66,6 +66,14 @@ let plugins: [PluginProduct] = [
         ]
     ),
     PluginProduct(
+        name: "flannel",
+        module: "FlannelPlugin",
+        dependencies: [
+            "CNI", "CNIExecution", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "Netlink",
+            "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
         name: "host-local",
         module: "HostLocalPlugin",
         dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]
@@ -215,6 +223,10 @@ let package = Package(
                 "CNI", "CNIExecution", "CNIRuntime", "JSON", "LinuxSystem", "LinuxTesting", "cnitool",
                 "scripted-plugin",
             ]
+        ),
+        tests(
+            "FlannelPluginTests",
+            ["CNI", "CNIPlugin", "FlannelPlugin", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]
         ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
