@@ -23,10 +23,12 @@ extension FlannelPlugin {
         let saved = try SavedConfigurations(request.configuration)
         let delegate = configuration.rendered(with: try configuration.daemon.environment())
         try requireFreeName(request)
+        // It starts up while the file is flushed to the disk, and does nothing before it has its configuration.
+        let running = try RunningPlugin.start(delegate.type, request.invocation)
         let file = try save(delegate, in: saved, request)
 
         let answer: PluginAnswer
-        do { answer = try request.run(delegate) } catch {
+        do { answer = try request.finish(running, with: delegate) } catch {
             // One that reported a failure has cleaned up. One that fell over has not.
             if error.code == .delegation { try registerDelete(delegate, request, file) }
             throw error

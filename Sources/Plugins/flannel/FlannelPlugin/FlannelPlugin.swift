@@ -18,7 +18,14 @@ extension PluginRequest {
     /// Runs a delegate with this request's verb and environment.
     @discardableResult
     func run(_ delegate: DelegateConfiguration) throws(CNIError) -> PluginAnswer {
-        var running = try RunningPlugin.start(delegate.type, invocation)
+        try finish(try RunningPlugin.start(delegate.type, invocation), with: delegate)
+    }
+
+    /// Hands a started delegate its configuration and waits for its answer.
+    func finish(
+        _ running: consuming RunningPlugin,
+        with delegate: DelegateConfiguration
+    ) throws(CNIError) -> PluginAnswer {
         try running.send(.object(delegate.document))
         return try collect(running)
     }
