@@ -24,13 +24,13 @@ extension FlannelPlugin {
         let delegate = configuration.rendered(with: try configuration.daemon.environment())
         try requireFreeName(request)
         // It starts up while the file is flushed to the disk, and does nothing before it has its configuration.
-        let running = try RunningPlugin.start(delegate.type, request.invocation)
+        var running = try RunningPlugin.start(delegate.type, request.invocation)
         let file = try save(delegate, in: saved, request)
 
         let answer: PluginAnswer
-        do { answer = try request.finish(running, with: delegate) } catch {
-            // One that reported a failure has cleaned up. One that fell over has not.
-            if error.code == .delegation { try registerDelete(delegate, request, file) }
+        do { answer = try request.finish(&running, with: delegate) } catch {
+            // One that reported a failure has cleaned up, also when what it reports is that its own delegate fell over.
+            if !running.hasReportedFailure { try registerDelete(delegate, request, file) }
             throw error
         }
         try registerDelete(delegate, request, file)

@@ -18,16 +18,17 @@ extension PluginRequest {
     /// Runs a delegate with this request's verb and environment.
     @discardableResult
     func run(_ delegate: DelegateConfiguration) throws(CNIError) -> PluginAnswer {
-        try finish(try RunningPlugin.start(delegate.type, invocation), with: delegate)
+        var running = try RunningPlugin.start(delegate.type, invocation)
+        return try finish(&running, with: delegate)
     }
 
     /// Hands a started delegate its configuration and waits for its answer.
     func finish(
-        _ running: consuming RunningPlugin,
+        _ running: inout RunningPlugin,
         with delegate: DelegateConfiguration
     ) throws(CNIError) -> PluginAnswer {
         try running.send(.object(delegate.document))
-        return try collect(running)
+        return try collect(from: &running)
     }
 
     /// What an ADD would give its delegate now, for verbs that must not fail because there is no such thing.
