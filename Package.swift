@@ -66,6 +66,14 @@ let plugins: [PluginProduct] = [
         ]
     ),
     PluginProduct(
+        name: "flannel",
+        module: "FlannelPlugin",
+        dependencies: [
+            "CNI", "CNIExecution", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "Netlink",
+            "RouteNetlink",
+        ]
+    ),
+    PluginProduct(
         name: "host-local",
         module: "HostLocalPlugin",
         dependencies: ["CNI", "CNIPlugin", "HostLocalStore", "IPAddresses", "JSON", "LinuxSystem"]
@@ -232,6 +240,10 @@ let package = Package(
             ]
         ),
         tests("FlanneldTests", ["Flanneld", "IPAddresses", "Overlay"]),
+        tests(
+            "FlannelPluginTests",
+            ["CNI", "CNIPlugin", "FlannelPlugin", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]
+        ),
         tests("HostLocalStoreTests", ["CNI", "HostLocalStore", "IPAddresses", "LinuxSystem", "LinuxTesting"]),
         tests(
             "HostLocalPluginTests",

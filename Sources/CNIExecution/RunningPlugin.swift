@@ -21,6 +21,8 @@ public struct RunningPlugin: ~Copyable {
     private let type: String
     private let verb: Verb
     private var child: ChildProcess
+    /// Whether it failed and said so itself, in an error document: then it has cleaned up, which one that fell over has not.
+    public private(set) var hasReportedFailure = false
 
     /// Finds and starts a plugin.
     ///
@@ -81,6 +83,7 @@ public struct RunningPlugin: ~Copyable {
             return PluginAnswer(document: document, standardError: standardError)
         }
         if let document, let error = CNIError(document: document) {
+            hasReportedFailure = true
             throw error.adding(details: standardError.isEmpty ? "" : "standard error: \(standardError.trimmed)")
         }
         switch outcome.termination {

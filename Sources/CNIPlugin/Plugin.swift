@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 public import CNI
+public import JSON
 
 /// What a CNI plugin is: one method a verb.
 ///
@@ -19,6 +20,10 @@ public protocol Plugin {
 
     /// Attaches a container. What is made for the attachment is registered in the request's undo list.
     func add(_ request: AddRequest) throws(CNIError) -> NetworkResult
+    /// Attaches a container as ``add(_:)`` does, and gives the document to print.
+    ///
+    /// Only for plugins that pass on a document that another plugin wrote.
+    func resultDocument(_ request: AddRequest) throws(CNIError) -> JSONValue
     /// Detaches a container: does all it can, and fails only when something of the attachment is still there.
     func delete(_ request: DeleteRequest) throws(CNIError)
     /// Verifies that an attachment is as ADD made it.
@@ -35,6 +40,10 @@ extension Plugin {
     /// All versions.
     public static var supportedVersions: [SpecVersion] { SpecVersion.all }
 
+    /// The result, with exactly the fields of the configuration's version.
+    public func resultDocument(_ request: AddRequest) throws(CNIError) -> JSONValue {
+        try add(request).document(version: request.configuration.version)
+    }
     /// Nothing can be missing for a plugin without prerequisites.
     public func status(_ request: StatusRequest) throws(CNIError) {}
     /// Nothing can be left by a plugin without state.

@@ -2,6 +2,7 @@
 
 internal import CNI
 internal import CNIExecution
+internal import JSON
 
 /// One validated invocation, on its way to the plugin.
 struct PluginCall {
@@ -9,11 +10,11 @@ struct PluginCall {
     let context: RequestContext
     let undo: UndoList
 
-    /// - Returns: The result of an ADD; nil for other verbs.
-    func perform<P: Plugin>(_ verb: Verb, _ plugin: P) throws(CNIError) -> NetworkResult? {
+    /// - Returns: The result document of an ADD; nil for other verbs.
+    func perform<P: Plugin>(_ verb: Verb, _ plugin: P) throws(CNIError) -> JSONValue? {
         switch verb {
         case .add:
-            return try plugin.add(
+            return try plugin.resultDocument(
                 AddRequest(
                     context: context,
                     identity: identity,

@@ -45,7 +45,7 @@ extension PluginProcess {
             let call = PluginCall(variables: variables, context: context, undo: undo)
             if let result = try call.perform(verb, P()) {
                 try UndoList.stopIfInterrupted()
-                output.standardOutput = result.document(version: version).text(.indented)
+                output.standardOutput = result.text(.indented)
                 output.undo = undo
             }
         } catch {

@@ -29,6 +29,11 @@ extension PluginRequest {
     /// Waits for a delegate that has its configuration already and passes on its standard error.
     @discardableResult
     public func collect(_ delegate: consuming RunningPlugin) throws(CNIError) -> PluginAnswer {
+        try collect(from: &delegate)
+    }
+
+    /// Waits for a delegate as ``collect(_:)`` does, and leaves it to be asked about its failure.
+    public func collect(from delegate: inout RunningPlugin) throws(CNIError) -> PluginAnswer {
         let answer = try delegate.finish()
         diagnostics.forward(answer.standardError)
         return answer

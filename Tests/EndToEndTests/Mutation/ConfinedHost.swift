@@ -15,6 +15,10 @@ enum ConfinedHost {
     static var containerNamespace: String { "/run/netns/c1" }
     /// host-local's default, on which the bases rely.
     static var dataDirectory: String { "/var/lib/cni/networks" }
+    /// flannel's default for what a DEL goes by.
+    static var savedDirectory: String { "/var/lib/cni/flannel" }
+    /// What flanneld has written.
+    static var subnetFile: String { "/run/flannel/subnet.env" }
     /// Where cnitool looks for lists.
     static var listDirectory: String { "/etc/cni/net.d" }
 
@@ -56,9 +60,17 @@ enum ConfinedHost {
         }
         let result = cprocess_confine(root, entries, entries.count)
         guard result == 0 else { throw SystemCallError("confine", on: root, ErrorNumber(rawValue: -result)) }
-        for directory in [dataDirectory, listDirectory, "/tmp", "/run/cni"] {
+        for directory in [dataDirectory, listDirectory, "/tmp", "/run/cni", "/run/flannel"] {
             try Directory.create(directory, mode: 0o755)
         }
+        let subnet = """
+            FLANNEL_NETWORK=10.244.0.0/16
+            FLANNEL_SUBNET=10.244.1.1/24
+            FLANNEL_MTU=1450
+            FLANNEL_IPMASQ=true
+
+            """
+        try File.create(subnetFile, with: Array(subnet.utf8), mode: 0o644)
         try File.create("/etc/resolv.conf", with: Array("nameserver 10.80.0.1\nsearch a.example\n".utf8))
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 extension EndToEnd {
     /// Input that is wrong in ten thousand ways.
-    @Suite(.requiresProducts("bridge", "host-local", "loopback")) struct MalformedInput {
+    @Suite(.requiresProducts("bridge", "flannel", "host-local", "loopback")) struct MalformedInput {
         /// Documents in one batch: each batch has a fresh host, or what one left would hide what the next does.
         private static var batchSize: Int { 500 }
 
@@ -193,7 +193,7 @@ struct MutatedCall {
         variables.compactMap { variable in variable.value.map { Array("\(variable.name)=".utf8) + $0 } }
     }
 
-    /// Runs the call, and the DEL that must follow a successful ADD; then no reservation is left.
+    /// Runs the call, and the DEL that must follow a successful ADD; then no reservation and nothing saved is left.
     mutating func run(_ complaints: Complaints, place: String) throws {
         let outcome = try judged(complaints, place: place)
         if outcome.termination == .exited(0), command == "ADD" {
@@ -203,7 +203,8 @@ struct MutatedCall {
                 complaints.add("\(place): ADD succeeded, DEL of the same fails: \(deletion.summary); \(description)")
             }
         }
-        let files = Snapshot.files(below: ConfinedHost.dataDirectory)
+        let directories = [ConfinedHost.dataDirectory, ConfinedHost.savedDirectory]
+        let files = directories.flatMap { Snapshot.files(below: $0) }
         if !files.isEmpty {
             complaints.add("\(place) leaves \(files): \(outcome.summary); \(description)")
             // Not to be complained of again.

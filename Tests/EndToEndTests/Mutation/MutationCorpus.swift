@@ -22,6 +22,7 @@ struct MutationBase {
             bases.append(MutationBase(plugin: "host-local", configuration: ranges(version), verbs: verbs))
             bases.append(MutationBase(plugin: "host-local", configuration: legacyRange(version), verbs: verbs))
             bases.append(MutationBase(plugin: "loopback", configuration: loopback(version), verbs: verbs))
+            bases.append(MutationBase(plugin: "flannel", configuration: overlay(version), verbs: verbs))
         }
         return bases
     }
@@ -95,6 +96,17 @@ struct MutationBase {
                 "type": "host-local", "subnet": "10.80.0.0/16", "rangeStart": "10.80.4.1", "rangeEnd": "10.80.4.9",
                 "gateway": "10.80.255.254", "routes": [["dst": "10.0.0.0/8"]],
             ],
+        ]
+    }
+
+    private static func overlay(_ version: String) -> JSONValue {
+        [
+            "cniVersion": .string(version), "name": "overlay", "type": "flannel",
+            "subnetFile": .string(ConfinedHost.subnetFile), "dataDir": .string(ConfinedHost.savedDirectory),
+            "delegate": ["type": "bridge", "bridge": "cni-test2", "hairpinMode": true, "isDefaultGateway": true],
+            "ipam": ["type": "host-local", "routes": [["dst": "10.99.0.0/16", "gw": "10.244.1.1"]]],
+            "runtimeConfig": ["mac": "02:11:22:33:44:77", "ips": ["10.244.1.77"]],
+            "prevResult": result(version), "cni.dev/valid-attachments": [["containerID": "a", "ifname": "eth0"]],
         ]
     }
 

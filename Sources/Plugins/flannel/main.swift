@@ -1,0 +1,6 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import CNIPlugin
+internal import FlannelPlugin
+
+PluginProcess.main(FlannelPlugin.self)
