@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import IPAddresses
+internal import JSON
 
 /// Goes through the peers of one family and finds out which can be programmed, and how.
 struct PeerSelection {
@@ -150,7 +151,7 @@ struct PeerSelection {
             throw Refusal(.notOnLink)
         }
         if options.directRouting, isOnLink { return .direct(address) }
-        guard let data = peer.attributes.backendData[local.family], let endpoint = VXLANEndpoint(reading: data),
+        guard let data = peer.attributes.backendData[local.family], let endpoint = try? VXLANEndpoint(JSONNode(data)),
             endpoint.mac.isStation
         else { throw Refusal(.backendData) }
         guard endpoint.vni == options.vni else { throw Refusal(.otherVNI(endpoint.vni)) }

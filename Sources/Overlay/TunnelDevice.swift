@@ -29,7 +29,7 @@ public struct TunnelDevice: Hashable, Sendable {
         _ options: NetworkConfiguration.VXLANOptions
     ) {
         name = TunnelDevice.name(vni: options.vni, family)
-        let published = own.attributes.backendData[family].flatMap { VXLANEndpoint(reading: $0) }
+        let published = own.attributes.backendData[family].flatMap { try? VXLANEndpoint(JSONNode($0)) }
         mac = TunnelDevice.chooseMAC(
             vni: options.vni,
             subnet: subnet,
