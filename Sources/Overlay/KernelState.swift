@@ -42,7 +42,7 @@ public struct KernelState: Hashable, Sendable {
         self.routes = routes
     }
 
-    /// Reads the kernel: two to five requests for each family, none of which grows with what is not asked for.
+    /// Reads the kernel: up to five requests for each family, of which only the one for routes brings more than is needed.
     public static func read(
         _ socket: borrowing RouteSocket,
         for desired: DesiredState
