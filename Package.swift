@@ -152,6 +152,11 @@ let package = Package(
         library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
+        library(
+            "Flanneld",
+            ["IPAddresses", "Overlay", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+        ),
+
         // Tools
         .executableTarget(
             name: "cnitool",
@@ -163,15 +168,6 @@ let package = Package(
             path: "Sources/Tools/cnitool",
             swiftSettings: strict,
             linkerSettings: fullyStatic
-        ),
-
-        .target(
-            name: "Flanneld",
-            dependencies: [
-                "IPAddresses", "Overlay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Sources/Tools/flanneld/Flanneld",
-            swiftSettings: strict
         ),
 
         // Tests

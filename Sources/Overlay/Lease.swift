@@ -49,7 +49,9 @@ public struct BackendType: RawRepresentable, Hashable, Sendable {
     public static var vxlan: BackendType { BackendType(rawValue: "vxlan") }
     /// Routes through the nodes themselves, which share a link.
     public static var hostGateway: BackendType { BackendType(rawValue: "host-gw") }
-    /// Nothing: something else carries the packets. Leases of such nodes name no backend.
+    /// Nothing: something else carries the packets.
+    ///
+    /// Leases of such nodes name no backend.
     public static var alloc: BackendType { BackendType(rawValue: "") }
 }
 
