@@ -37,7 +37,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let files = DaemonFiles(subnetFile: directory.appending("subnet.env"))
         let without = #expect(throws: CNIError.self) { try files.environment() }
-        #expect(without?.message.contains("it has left no reason in \(directory.appending("status.json"))") == true)
+        #expect(without?.message.contains("no reason in \(directory.appending("status.json"))") == true)
         try File.replace(
             directory.appending("status.json"),
             with: Array(#"{"state":"starting","lastError":"why"}"#.utf8)

@@ -20,16 +20,17 @@ struct DaemonFiles {
             guard let contents = try read() else {
                 throw CNIError(
                     .tryAgainLater,
-                    "\(subnetFile): no such file: flanneld has not been ready since this machine started"
+                    "\(subnetFile): no such file; flanneld writes it once it is ready"
                 )
             }
             return try SubnetEnvironment(parsing: String(decoding: contents, as: UTF8.self), path: subnetFile)
         } catch {
             var error = error
-            error.message += "; \(status?.description ?? "it has left no reason in \(statusFile); is it running?")"
+            let reason = status?.description ?? "flanneld has left no reason in \(statusFile); is it running?"
+            error.message += "; \(reason)"
             throw error.adding(
                 details:
-                    "containers can be attached once flanneld is ready: start it, or see its log for what it waits for"
+                    "containers can be attached once flanneld is ready: start it, or see in its log what it waits for"
             )
         }
     }

@@ -39,7 +39,7 @@ extension PluginRequest {
             let configuration = try FlannelConfiguration(self.configuration)
             return configuration.rendered(with: try configuration.daemon.environment())
         } catch {
-            diagnostics.warn("\(error); \(consequence)")
+            diagnostics.warn("\(error.message); \(consequence)")
             return nil
         }
     }
