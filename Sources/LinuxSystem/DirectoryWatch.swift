@@ -35,13 +35,35 @@ public struct DirectoryWatch: ~Copyable {
 
     /// Waits until something changed in a watched directory.
     ///
+    /// Names with a leading dot do not count: they are temporaries, whose renaming counts.
+    ///
     /// - Returns: Whether it did; false when the deadline came first.
     public borrowing func waitForChange(until deadline: Deadline) throws(SystemCallError) -> Bool {
-        guard try deadline.waitUntilReadable(descriptor.rawValue, subject: "inotify") else { return false }
-        let descriptor = descriptor.rawValue
-        var events = [UInt8](repeating: 0, count: 4096)
-        // What is queued is one change: the reader looks at the whole directory anyway.
-        while read(descriptor, &events, events.count) > 0 {}
-        return true
+        while try deadline.waitUntilReadable(descriptor.rawValue, subject: "inotify") {
+            let descriptor = descriptor.rawValue
+            var events = [UInt8](repeating: 0, count: 16 << 10)
+            var hasChanged = false
+            // What is queued is one change: the reader looks at the whole directory anyway.
+            while true {
+                let count = read(descriptor, &events, events.count)
+                guard count > 0 else { break }
+                if Self.tellsOfChange(events[..<count]) { hasChanged = true }
+            }
+            if hasChanged { return true }
+        }
+        return false
+    }
+
+    /// Whether one of several `struct inotify_event` is about a name without a leading dot, or about no name.
+    private static func tellsOfChange(_ events: ArraySlice<UInt8>) -> Bool {
+        let headerSize = MemoryLayout<inotify_event>.size
+        var rest = events
+        while rest.count >= headerSize {
+            let header = rest.withUnsafeBytes { $0.loadUnaligned(as: inotify_event.self) }
+            rest = rest.dropFirst(headerSize)
+            if header.len == 0 || rest.first != UInt8(ascii: ".") { return true }
+            rest = rest.dropFirst(Int(header.len))
+        }
+        return false
     }
 }

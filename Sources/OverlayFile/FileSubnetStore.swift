@@ -27,14 +27,14 @@ public actor FileSubnetStore: SubnetStore {
         self.directory = directory
     }
 
-    /// Reads `config.json`, and makes it with ``Overlay/NetworkConfiguration/defaultText`` where this is the first use.
+    /// Reads `config.json`, and makes it with `NetworkConfiguration.defaultText` where this is the first use.
     ///
     /// - Throws: `contradiction` when subnet.env says that this node is in another network.
     public func networkConfiguration() throws(OverlayError) -> NetworkConfiguration {
         try directory.networkConfiguration()
     }
 
-    /// Takes or renews the lease; see ``Overlay/SubnetStore``.
+    /// Takes or renews the lease; see `SubnetStore`.
     ///
     /// - Throws: `outOfSubnets`, `storeUnavailable`, `contention`, `duplicateNode`; after each of them a later call may
     ///   succeed.
@@ -51,7 +51,7 @@ public actor FileSubnetStore: SubnetStore {
     /// Removes this node's lease.
     public func releaseLease() throws(OverlayError) { try directory.release() }
 
-    /// All leases now, and again after each change; see ``Overlay/SubnetStore``.
+    /// All leases now, and again after each change; see `SubnetStore`.
     public nonisolated func snapshots() -> FileSnapshots { FileSnapshots(self) }
 
     /// Looks at the directory and frees what has ended.

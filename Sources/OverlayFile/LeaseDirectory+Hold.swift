@@ -99,13 +99,14 @@ extension LeaseDirectory {
             own = (key, known)
             return try settle(key, attributes)
         }
-        let isOurs = try write(key, known.renewed(attributes, timeToLive: options.timeToLiveSeconds))
-        return isOurs
+        return try write(key, known.renewed(attributes, timeToLive: options.timeToLiveSeconds))
     }
 
     /// Replaces the file of a lease of this node, unless it is another's by now or gone.
     private mutating func write(_ key: String, _ file: LeaseFile) throws(OverlayError) -> Bool {
         let (path, temporary, node) = (path(of: key), temporaryPath(of: key), identity.node)
+        // Noted first: a write that fails may have been done all the same, and is not to be taken for a duplicate's.
+        own = (key, file)
         let isOurs = try reaching { () throws(SystemCallError) in
             try withLock { () throws(SystemCallError) in
                 guard let contents = try File.contentsIfPresent(of: path) else { return false }
@@ -118,8 +119,7 @@ extension LeaseDirectory {
                 return true
             }
         }
-        own = isOurs ? (key, file) : nil
-        if isOurs { look() }
+        if isOurs { look() } else { own = nil }
         return isOurs
     }
 

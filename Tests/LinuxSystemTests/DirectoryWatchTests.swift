@@ -41,6 +41,18 @@ internal import Testing
         #expect(try !changed(watch))
     }
 
+    @Test func `temporaries do not count, among others or alone`() throws {
+        let watch = try DirectoryWatch.open()
+        try watch.watch(directory.path)
+        for number in 0..<300 { try File.write(new: directory.appending(".\(number)-temporary"), with: [1]) }
+        #expect(try !changed(watch))
+        try File.write(new: directory.appending(".last"), with: [1])
+        try File.link(directory.appending(".last"), to: directory.appending("name"))
+        try File.remove(directory.appending(".last"))
+        #expect(try changed(watch))
+        #expect(try !changed(watch))
+    }
+
     @Test func `another directory under the same name is watched when asked again`() throws {
         let path = directory.appending("d")
         try Directory.create(path, mode: 0o755)

@@ -75,4 +75,23 @@ internal import Testing
         watching.cancel()
         #expect(await watching.value <= 1)
     }
+
+    @Test func `a thousand leases are read, and one more is told`() async throws {
+        let wide = try SharedDirectory(#"{"Network":"10.0.0.0/8"}"#)
+        try Directory.create("\(wide.path)/subnets", mode: 0o755)
+        for number in 0..<1000 {
+            let text = #"{"PublicIP":"192.0.2.1","PublicIPv6":null,"Node":"n\#(number)","Heartbeat":1,"TTL":86400}"#
+            try File.create(
+                "\(wide.path)/subnets/10.\(number / 256).\(number % 256).0-24.json",
+                with: Array(text.utf8)
+            )
+        }
+        let observer = try wide.node("observer", pollPeriod: .seconds(3600))
+        var snapshots = observer.snapshots().makeAsyncIterator()
+        #expect(await snapshots.next()?.peers.count == 1000)
+        let key = try await wide.node("late").hold(2)
+        let snapshot = await snapshots.next()
+        #expect(snapshot?.peers.count == 1001)
+        #expect(snapshot?.peers.contains(Lease(key: key, 2)) == true)
+    }
 }
