@@ -9,6 +9,7 @@ extension Link {
     init(reading payload: borrowing RawSpan) throws(NetlinkError) {
         index = LinkIndex(rawValue: try payload.field(at: 4))
         flags = InterfaceFlags(rawValue: try payload.field(at: 8))
+        let isOfBridgeFamily = try payload.field(at: 0, UInt8.self) == UInt8(AF_BRIDGE)
         var portKind: String?
         var portData: [UInt8] = []
         try AttributeReader.forEach(in: payload, after: 16) { (type, value) throws(NetlinkError) in
@@ -32,7 +33,8 @@ extension Link {
                     default: break
                     }
                 }
-            case IFLA_AF_SPEC: try readFamilies(value)
+            // In a message of the bridge family it holds VLANs, whose numbers mean other things.
+            case IFLA_AF_SPEC where !isOfBridgeFamily: try readFamilies(value)
             // A message of the bridge family says what a port is like in this attribute instead.
             case IFLA_PROTINFO:
                 portKind = "bridge"
