@@ -33,4 +33,19 @@ public final class AttachmentSockets {
             container = try RouteSocket.open(in: namespace)
         } catch { throw CNIError(error) }
     }
+
+    /// Fails when the container has the attachment's interface already.
+    ///
+    /// - Throws: ``CNIError`` with code 102 then.
+    public func requireFreeName(for attachment: AttachmentID) throws(CNIError) {
+        let name = attachment.interfaceName
+        let existing = try kernel { () throws(NetlinkError) in try container.link(named: name) }
+        guard existing == nil else {
+            throw CNIError(
+                .alreadyExists,
+                "container already has an interface \(name): \"\(name)\" already exists",
+                details: "run DEL for \(attachment) first, or use another CNI_IFNAME"
+            )
+        }
+    }
 }

@@ -8,19 +8,9 @@ extension RouteRequest {
     ///
     /// A kernel without bridge VLAN filtering answers `EOPNOTSUPP`, and ``Link/vlanFiltering`` is nil there.
     public static func setVLANFiltering(_ on: Bool, of bridge: LinkIndex) throws(NetlinkError) -> RouteRequest {
-        try RouteRequest(
-            on ? "enable VLAN filtering of" : "disable VLAN filtering of",
-            on: bridge,
-            purpose: .changeVLANs,
-            type: RTM_NEWLINK
-        ) { writer in
-            var header = ifinfomsg()
-            header.ifi_index = Int32(bitPattern: bridge.rawValue)
-            writer.append(header: header)
-            writer.nest(IFLA_LINKINFO) { writer in
-                writer.put(IFLA_INFO_KIND, string: "bridge")
-                writer.nest(IFLA_INFO_DATA) { $0.put(IFLA_BR_VLAN_FILTERING, UInt8(on ? 1 : 0)) }
-            }
+        let operation = on ? "enable VLAN filtering of" : "disable VLAN filtering of"
+        return try changeKind("bridge", of: bridge, operation, purpose: .changeVLANs) { writer in
+            writer.put(IFLA_BR_VLAN_FILTERING, UInt8(on ? 1 : 0))
         }
     }
 

@@ -20,15 +20,12 @@ extension RouteRequest {
             { rtnl_link_build_add_request(link, 0, &$0) },
             // libnl-route 3.7 knows no settings of a bridge itself.
             amendment: { writer in
-                writer.nest(IFLA_LINKINFO) { writer in
-                    writer.put(IFLA_INFO_KIND, string: "bridge")
-                    writer.nest(IFLA_INFO_DATA) { writer in
-                        if let pvid = options.defaultPVID { writer.put(IFLA_BR_VLAN_DEFAULT_PVID, pvid) }
-                        // Off is the default, and the one thing that a kernel without VLAN filtering can do.
-                        if options.vlanFiltering { writer.put(IFLA_BR_VLAN_FILTERING, UInt8(1)) }
-                        if let snooping = options.multicastSnooping {
-                            writer.put(IFLA_BR_MCAST_SNOOPING, UInt8(snooping ? 1 : 0))
-                        }
+                writer.putKind("bridge") { writer in
+                    if let pvid = options.defaultPVID { writer.put(IFLA_BR_VLAN_DEFAULT_PVID, pvid) }
+                    // Off is the default, and the one thing that a kernel without VLAN filtering can do.
+                    if options.vlanFiltering { writer.put(IFLA_BR_VLAN_FILTERING, UInt8(1)) }
+                    if let snooping = options.multicastSnooping {
+                        writer.put(IFLA_BR_MCAST_SNOOPING, UInt8(snooping ? 1 : 0))
                     }
                 }
             }

@@ -19,30 +19,15 @@ extension RouteRequest {
             flags: [.create, .exclusive, .echo],
             { rtnl_link_build_add_request(link, 0, &$0) },
             // libnl-route 3.7 writes the port with four bytes, of which each time a line of the kernel's log complains.
-            amendment: { writer in
-                writer.nest(IFLA_LINKINFO) { writer in
-                    writer.put(IFLA_INFO_KIND, string: "vxlan")
-                    writer.nest(IFLA_INFO_DATA) { write(options.settings, &$0) }
-                }
-            }
+            amendment: { $0.putKind("vxlan") { write(options.settings, &$0) } }
         )
     }
 
     /// Sets whether a VXLAN device learns from frames: `ip link set … type vxlan learning`.
     public static func setLearning(_ on: Bool, of index: LinkIndex) throws(NetlinkError) -> RouteRequest {
-        try RouteRequest(
-            on ? "enable learning of" : "disable learning of",
-            on: index,
-            purpose: .changeLink,
-            type: RTM_NEWLINK
-        ) { writer in
-            var header = ifinfomsg()
-            header.ifi_index = Int32(bitPattern: index.rawValue)
-            writer.append(header: header)
-            writer.nest(IFLA_LINKINFO) { writer in
-                writer.put(IFLA_INFO_KIND, string: "vxlan")
-                writer.nest(IFLA_INFO_DATA) { $0.put(IFLA_VXLAN_LEARNING, UInt8(on ? 1 : 0)) }
-            }
+        let operation = on ? "enable learning of" : "disable learning of"
+        return try changeKind("vxlan", of: index, operation, purpose: .changeLink) { writer in
+            writer.put(IFLA_VXLAN_LEARNING, UInt8(on ? 1 : 0))
         }
     }
 

@@ -16,7 +16,8 @@ extension BridgePlugin {
         let configuration = try BridgeConfiguration(request.configuration, arguments: request.arguments)
         var ipam = try IPAMAllocation.start(request)
         let sockets = try AttachmentSockets(namespacePath: request.namespacePath)
-        try requireFreeName(request, sockets)
+        // A second ADD of a live attachment must fail before anything has changed; its delegate has not been told to yet.
+        try sockets.requireFreeName(for: request.attachment)
 
         if ipam.needsNoInterface { try ipam.begin(request) }
         let opened = Result { () throws(CNIError) in try PacketRules.open(configuration, request.identity) }
@@ -53,19 +54,6 @@ extension BridgePlugin {
         }
         if let dns = try request.configuration.dns(), !dns.isEmpty { result.dns = dns }
         return result
-    }
-
-    /// A second ADD of a live attachment must fail before anything has changed; its delegate has not been told to yet.
-    private func requireFreeName(_ request: AddRequest, _ sockets: AttachmentSockets) throws(CNIError) {
-        let name = request.attachment.interfaceName
-        let existing = try kernel { () throws(NetlinkError) in try sockets.container.link(named: name) }
-        if existing != nil {
-            throw CNIError(
-                .alreadyExists,
-                "container already has an interface \(name): \"\(name)\" already exists",
-                details: "run DEL for \(request.attachment) first, or use another CNI_IFNAME"
-            )
-        }
     }
 
     /// Bridge, veth pair, its guard, port options, VLANs and the container's settings: all that needs no address.

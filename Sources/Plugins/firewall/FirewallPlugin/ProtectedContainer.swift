@@ -24,7 +24,7 @@ struct ProtectedContainer {
         _ identity: AttachmentIdentity,
         _ host: borrowing RouteSocket
     ) throws(CNIError) {
-        addresses = Self.addresses(result, identity.attachment)
+        addresses = result.addresses(of: identity.attachment).map(\.address)
         let names = Self.hostInterfaces(result)
         var routed: String?
         for address in addresses where routed == nil {
@@ -48,15 +48,6 @@ struct ProtectedContainer {
     /// Whether nothing is to be done: no policy, and no interface of the host between it and the container.
     static func isElsewhere(_ result: NetworkResult, _ configuration: FirewallConfiguration) -> Bool {
         configuration.ingressPolicy == .open && hostInterfaces(result).isEmpty
-    }
-
-    /// The addresses of an attachment in a result.
-    static func addresses(_ result: NetworkResult, _ attachment: AttachmentID) -> [IPAddress] {
-        result.ips.filter { ip in
-            guard let position = ip.interface, result.interfaces.indices.contains(position) else { return true }
-            let interface = result.interfaces[position]
-            return interface.sandbox != nil && interface.name == attachment.interfaceName
-        }.map(\.address.address)
     }
 
     /// The interfaces of a result that are on the host.

@@ -18,7 +18,7 @@ struct ProtectionRemoval {
     ///
     /// - Parameter result: The result of its ADD, if the runtime has it still.
     func run(_ identity: AttachmentIdentity, _ result: NetworkResult?) throws(CNIError) {
-        let addresses = result.map { ProtectedContainer.addresses($0, identity.attachment) } ?? []
+        let addresses = result?.addresses(of: identity.attachment).map(\.address) ?? []
         let interfaces = result.map(ProtectedContainer.hostInterfaces) ?? []
         let places = interfaces.flatMap { interface in
             addresses.map { address in

@@ -5,8 +5,6 @@ internal import CNIExecution
 public import CNIPlugin
 internal import ContainerNetwork
 public import JSON
-internal import Netlink
-internal import RouteNetlink
 
 extension FlannelPlugin {
     /// Attaches a container.
@@ -22,7 +20,9 @@ extension FlannelPlugin {
         let configuration = try FlannelConfiguration(request.configuration)
         let saved = try SavedConfigurations(request.configuration)
         let delegate = configuration.rendered(with: try configuration.daemon.environment())
-        try requireFreeName(request)
+        // A second ADD of a live attachment must fail before anything has changed. The delegate would notice; but the saved
+        // configuration would have been replaced by then, and a delegate that falls over be asked to detach what lives.
+        try AttachmentSockets(namespacePath: request.namespacePath).requireFreeName(for: request.attachment)
         // It starts up while the file is flushed to the disk, and does nothing before it has its configuration.
         var running = try RunningPlugin.start(delegate.type, request.invocation)
         let file = try save(delegate, in: saved, request)
@@ -36,23 +36,6 @@ extension FlannelPlugin {
         try registerDelete(delegate, request, file)
         _ = try request.result(of: answer, from: delegate.type)
         return answer.document ?? .null
-    }
-
-    /// A second ADD of a live attachment must fail before anything has changed.
-    ///
-    /// The delegate would notice; but the saved configuration would have been replaced by then, and a delegate that falls
-    /// over would be asked to detach what lives.
-    private func requireFreeName(_ request: AddRequest) throws(CNIError) {
-        let sockets = try AttachmentSockets(namespacePath: request.namespacePath)
-        let name = request.attachment.interfaceName
-        let existing = try kernel { () throws(NetlinkError) in try sockets.container.link(named: name) }
-        guard existing == nil else {
-            throw CNIError(
-                .alreadyExists,
-                "container already has an interface \(name): \"\(name)\" already exists",
-                details: "run DEL for \(request.attachment) first, or use another CNI_IFNAME"
-            )
-        }
     }
 
     /// Whether a failed ADD must leave the saved configuration to a later DEL.

@@ -14,13 +14,9 @@ struct MappedContainer {
     ///
     /// - Throws: ``CNIError`` with code 7 when there is none.
     init(_ result: NetworkResult, _ attachment: AttachmentID) throws(CNIError) {
-        let own = result.ips.filter { ip in
-            guard let position = ip.interface, result.interfaces.indices.contains(position) else { return true }
-            let interface = result.interfaces[position]
-            return interface.sandbox != nil && interface.name == attachment.interfaceName
-        }
+        let own = result.addresses(of: attachment)
         addresses = AddressFamily.allCases.compactMap { family in
-            own.first { $0.address.family == family && !$0.address.address.isLinkLocal }?.address
+            own.first { $0.family == family && !$0.address.isLinkLocal }
         }
         guard !addresses.isEmpty else {
             throw CNIError(
