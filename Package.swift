@@ -219,7 +219,9 @@ let package = Package(
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
             "OverlayTests",
-            ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "Overlay", "RouteNetlink"]
+            [
+                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink", "Overlay", "RouteNetlink",
+            ]
         ),
         tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),

@@ -51,21 +51,58 @@ extension SetElement {
     }
 }
 
+extension ListedTable {
+    init(reading payload: borrowing RawSpan) throws(NetlinkError) {
+        var (flags, useCount) = (UInt32(0), UInt32(0))
+        try payload.forEachAttribute { (type: nft_table_attributes, value) throws(NetlinkError) in
+            switch type {
+            case NFTA_TABLE_FLAGS: flags = try value.bigEndian()
+            case NFTA_TABLE_USE: useCount = try value.bigEndian()
+            default: break
+            }
+        }
+        self.init(flags: flags, useCount: useCount)
+    }
+}
+
 extension ListedChain {
     init(reading payload: borrowing RawSpan) throws(NetlinkError) {
-        var (name, comment) = ("", "")
-        var useCount: UInt32 = 0
+        var (name, comment, kind) = ("", "", "")
+        var (useCount, hook, priority) = (UInt32(0), UInt32(0), UInt32(0))
         var isBase = false
+        var policy: Verdict?
         try payload.forEachAttribute { (type: nft_chain_attributes, value) throws(NetlinkError) in
             switch type {
             case NFTA_CHAIN_NAME: name = value.string
             case NFTA_CHAIN_USE: useCount = try value.bigEndian()
-            case NFTA_CHAIN_HOOK: isBase = true
+            case NFTA_CHAIN_TYPE: kind = value.string
+            case NFTA_CHAIN_POLICY:
+                policy = Verdict(code: Int32(bitPattern: try value.bigEndian(UInt32.self)), target: "")
+            case NFTA_CHAIN_HOOK:
+                isBase = true
+                try value.forEachNested { (type: nft_hook_attributes, value) throws(NetlinkError) in
+                    switch type {
+                    case NFTA_HOOK_HOOKNUM: hook = try value.bigEndian()
+                    case NFTA_HOOK_PRIORITY: priority = try value.bigEndian()
+                    default: break
+                    }
+                }
             case NFTA_CHAIN_USERDATA: comment = try value.comment(type: 0)
             default: break
             }
         }
-        self.init(name: name, useCount: useCount, comment: comment, isBase: isBase)
+        var attachment: Chain.Attachment?
+        if isBase, let kind = Chain.Attachment.Kind(rawValue: kind), let hook = Chain.Attachment.Hook(rawValue: hook) {
+            attachment = Chain.Attachment(kind, hook, priority: Int32(bitPattern: priority))
+        }
+        self.init(
+            name: name,
+            useCount: useCount,
+            comment: comment,
+            isBase: isBase,
+            attachment: attachment,
+            policy: isBase ? policy : nil
+        )
     }
 }
 
@@ -108,100 +145,6 @@ extension Verdict {
         }
         guard let code else { return nil }
         self.init(code: code, target: target)
-    }
-}
-
-extension Expression {
-    /// Reads the kinds by which a rule's owner can be told; the others stay bytes.
-    init(reading element: borrowing RawSpan) throws(NetlinkError) {
-        var name = ""
-        var octets: [UInt8] = []
-        var known: Expression?
-        try element.forEachNested { (type: nft_expr_attributes, value) throws(NetlinkError) in
-            switch type {
-            case NFTA_EXPR_NAME: name = value.string
-            case NFTA_EXPR_DATA:
-                octets = value.octets
-                known =
-                    switch name {
-                    case "immediate": try Expression(readingImmediate: value)
-                    case "payload": try Expression(readingPayload: value)
-                    case "cmp": try Expression(readingComparison: value)
-                    case "match": try Expression(readingMatch: value)
-                    default: nil
-                    }
-            default: break
-            }
-        }
-        self = known ?? .unknown(name, octets)
-    }
-
-    private init?(readingImmediate data: borrowing RawSpan) throws(NetlinkError) {
-        var verdict: Verdict?
-        try data.forEachNested { (type: nft_immediate_attributes, value) throws(NetlinkError) in
-            if type == NFTA_IMMEDIATE_DATA { verdict = try Verdict(reading: value) }
-        }
-        guard let verdict else { return nil }
-        self = .verdict(verdict)
-    }
-
-    private init?(readingMatch data: borrowing RawSpan) throws(NetlinkError) {
-        var name = ""
-        var information = ""
-        try data.forEachNested { (type: nft_match_attributes, value) throws(NetlinkError) in
-            switch type {
-            case NFTA_MATCH_NAME: name = value.string
-            case NFTA_MATCH_INFO: information = value.string
-            default: break
-            }
-        }
-        guard name == "comment" else { return nil }
-        self = .remark(information)
-    }
-
-    private init?(readingPayload data: borrowing RawSpan) throws(NetlinkError) {
-        var (base, offset, length, register) = (UInt32(0), UInt32(0), UInt32(0), UInt32(0))
-        try data.forEachNested { (type: nft_payload_attributes, value) throws(NetlinkError) in
-            switch type {
-            case NFTA_PAYLOAD_DREG: register = try value.bigEndian()
-            case NFTA_PAYLOAD_BASE: base = try value.bigEndian()
-            case NFTA_PAYLOAD_OFFSET: offset = try value.bigEndian()
-            case NFTA_PAYLOAD_LEN: length = try value.bigEndian()
-            default: break
-            }
-        }
-        guard let base = PayloadBase(rawValue: base), let register = Register(number: register) else { return nil }
-        self = .payload(base, offset: Int(offset), length: Int(length), into: register)
-    }
-
-    private init?(readingComparison data: borrowing RawSpan) throws(NetlinkError) {
-        var register: UInt32 = 0
-        var isEqual: Bool?
-        var octets: [UInt8] = []
-        try data.forEachNested { (type: nft_cmp_attributes, value) throws(NetlinkError) in
-            switch type {
-            case NFTA_CMP_SREG: register = try value.bigEndian()
-            case NFTA_CMP_OP:
-                let operation = try value.bigEndian(UInt32.self)
-                if operation == NFT_CMP_EQ.rawValue { isEqual = true }
-                if operation == NFT_CMP_NEQ.rawValue { isEqual = false }
-            case NFTA_CMP_DATA: octets = try value.dataOctets()
-            default: break
-            }
-        }
-        guard let isEqual, let register = Register(number: register) else { return nil }
-        self = .compare(register, isEqual: isEqual, octets)
-    }
-}
-
-extension Register {
-    /// Reads the kernel's number; nil for the verdict's.
-    init?(number: UInt32) {
-        switch number {
-        case 1...4: self.init(word: Int(number - 1) * 4)
-        case 8...23: self.init(word: Int(number - 8))
-        default: return nil
-        }
     }
 }
 

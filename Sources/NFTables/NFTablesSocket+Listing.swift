@@ -57,6 +57,24 @@ extension NFTablesSocket {
         }
     }
 
+    /// A table: what `nft list tables` says of it, and what it holds.
+    ///
+    /// - Returns: nil when there is no such table.
+    public borrowing func table(_ table: Table) throws(NetlinkError) -> ListedTable? {
+        let request = try NetlinkRequest.nfTables("look up table \(table)", NFT_MSG_GETTABLE, table.family, []) {
+            writer in
+            writer.put(NFTA_TABLE_NAME, string: table.name)
+        }
+        var found: ListedTable?
+        do throws(NetlinkError) {
+            try socket.query(request) { (_, payload) throws(NetlinkError) in found = try ListedTable(reading: payload) }
+        } catch {
+            if error.number == .noSuchFile { return nil }
+            throw error
+        }
+        return found
+    }
+
     private borrowing func elementRequest(
         _ operation: String,
         _ set: NamedSet,

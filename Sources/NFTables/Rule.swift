@@ -12,6 +12,19 @@ public struct Rule: Hashable, Sendable {
         expressions = statements.flatMap(\.expressions)
         self.comment = comment
     }
+
+    /// What it does, without what only counts.
+    public var essence: [Expression] { expressions.filter(\.isEssential) }
+}
+
+extension Expression {
+    /// Whether it has to do with what becomes of a packet.
+    fileprivate var isEssential: Bool {
+        switch self {
+        case .counter, .remark: false
+        default: true
+        }
+    }
 }
 
 /// A rule as the kernel lists it.
@@ -22,6 +35,9 @@ public struct ListedRule: Hashable, Sendable {
     public let expressions: [Expression]
     /// The remark.
     public let comment: String
+
+    /// What it does, without what only counts and what only remarks.
+    public var essence: [Expression] { expressions.filter(\.isEssential) }
 
     /// The chains it leads to.
     public var targets: [String] {
@@ -42,4 +58,16 @@ public struct ListedChain: Hashable, Sendable {
     public let comment: String
     /// Whether packets enter it at a hook.
     public let isBase: Bool
+    /// Where packets enter it; nil for a regular chain, and for one of a kind or at a hook that this version does not know.
+    public let attachment: Chain.Attachment?
+    /// What becomes of packets that no rule decides about; nil for a regular chain.
+    public let policy: Verdict?
+}
+
+/// A table as the kernel lists it.
+public struct ListedTable: Hashable, Sendable {
+    /// The flags; see nft(8), "TABLES": a dormant one's chains see no packets.
+    public let flags: UInt32
+    /// How many chains, named sets, objects and flow tables it has, in sum.
+    public let useCount: UInt32
 }

@@ -78,7 +78,28 @@ public struct Transaction: ~Copyable {
         of table: Table,
         first: Bool = false
     ) throws(NetlinkError) {
-        let flags: MessageFlags = first ? [.create] : [.create, .append]
+        try append(rule, to: chain, of: table, first ? [.create] : [.create, .append]) { _ in }
+    }
+
+    /// `insert rule … handle`: before another rule of the chain.
+    public mutating func add(
+        _ rule: Rule,
+        to chain: String,
+        of table: Table,
+        before handle: UInt64
+    ) throws(NetlinkError) {
+        try append(rule, to: chain, of: table, [.create]) { writer in
+            writer.put(Int(NFTA_RULE_POSITION.rawValue), bigEndian: handle)
+        }
+    }
+
+    private mutating func append(
+        _ rule: Rule,
+        to chain: String,
+        of table: Table,
+        _ flags: MessageFlags,
+        _ body: (inout AttributeWriter) -> Void
+    ) throws(NetlinkError) {
         try append("add rule to \(table) \(chain)", NFT_MSG_NEWRULE, table.family, flags) { writer in
             writer.put(NFTA_RULE_TABLE, string: table.name)
             writer.put(NFTA_RULE_CHAIN, string: chain)
@@ -86,6 +107,7 @@ public struct Transaction: ~Copyable {
                 for expression in rule.expressions { expression.write(to: &writer) }
             }
             writer.put(NFTA_RULE_USERDATA, comment: rule.comment)
+            body(&writer)
         }
     }
 

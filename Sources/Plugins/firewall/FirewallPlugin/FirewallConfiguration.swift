@@ -4,6 +4,7 @@ internal import CNI
 internal import CNIPlugin
 internal import ContainerNetwork
 internal import JSON
+internal import NFTables
 
 /// The keys of a firewall's configuration, validated.
 struct FirewallConfiguration {
