@@ -206,7 +206,10 @@ let package = Package(
             linkerSettings: fullyStatic
         ),
         .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
-        tests("EndToEndTests", ["CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
+        tests(
+            "EndToEndTests",
+            ["CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay"]
+        ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),
         tests("JSONTests", ["JSON"]),

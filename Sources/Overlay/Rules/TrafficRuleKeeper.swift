@@ -29,13 +29,15 @@ public struct TrafficRuleKeeper: ~Copyable {
 
     /// Reads the kernel, compares, and writes the difference.
     ///
-    /// - Parameter removingLeftovers: Whether rules that flannel left are removed as well, in the same transaction.
+    /// - Parameter removingLeftovers: Whether rules that flannel left are removed as well, in the same transaction. That is
+    ///   for the first run: while a flannel lives, it puts them back.
     /// - Throws: What keeps the rules in our own table from being as they should.
     public borrowing func run(
         _ rules: TrafficRules,
         removingLeftovers: Bool = false
     ) throws(NetlinkError) -> TrafficRuleReport {
         try settle { (attempt, plan) throws(NetlinkError) in
+            plan.report.hasLegacyTables = removingLeftovers && LegacyIPTables.arePresent
             let leftovers =
                 removingLeftovers && !attempt.omits(.leftovers) ? try FlannelLeftovers.read(socket) : FlannelLeftovers()
             var foreign = PerFamily<ForeignForwardChain>()

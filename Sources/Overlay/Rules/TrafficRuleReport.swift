@@ -30,6 +30,10 @@ public struct TrafficRuleReport: Hashable, Sendable {
     public internal(set) var failures: [Failure] = []
     /// The families whose packets iptables' `FORWARD` may drop, and which are marked to pass.
     public internal(set) var forwardingFamilies: [AddressFamily] = []
+    /// Whether there are tables of iptables-legacy on this node; looked for when leftovers are removed.
+    ///
+    /// What flannel left in them stays, and where their `FORWARD` drops, packets do not pass.
+    public internal(set) var hasLegacyTables = false
     /// How many changes were sent to the kernel.
     public internal(set) var stepCount = 0
 
