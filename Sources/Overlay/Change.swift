@@ -151,7 +151,7 @@ extension Change {
 
 extension DesiredRoute {
     /// The route as the kernel is told; nil when its device is not there.
-    fileprivate func route(uplink: LinkIndex, _ devices: PerFamily<LinkIndex>) -> Route? {
+    func route(uplink: LinkIndex, _ devices: PerFamily<LinkIndex>) -> Route? {
         guard let interface = usesTunnel ? devices[destination.family] : uplink else { return nil }
         return Route(
             destination: destination,

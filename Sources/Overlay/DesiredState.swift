@@ -29,7 +29,7 @@ public struct DesiredState: Hashable, Sendable {
     public let uplink: LinkIndex
     /// The tunnel device for the packets of a family.
     public internal(set) var devices = PerFamily<TunnelDevice>()
-    /// The routes to the other nodes' subnets, by destination; no two of them overlap.
+    /// The routes to the other nodes' subnets, in the order of their destinations; no two of them overlap.
     public internal(set) var routes: [DesiredRoute] = []
     /// The peers that are not programmed, and why.
     public internal(set) var skippedPeers: [SkippedPeer] = []

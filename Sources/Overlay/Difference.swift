@@ -13,7 +13,7 @@ public import RouteNetlink
 /// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device.
 public struct Difference: Hashable, Sendable {
     /// The changes in order.
-    public private(set) var changes: [Change] = []
+    public internal(set) var changes: [Change] = []
     /// Routes through the tunnel device that somebody else made; they stay.
     public private(set) var foreignRoutes: [Route] = []
     /// Routes that somebody else made where one of ours belongs; they stay, and the peer is not reached.
@@ -22,7 +22,8 @@ public struct Difference: Hashable, Sendable {
     /// Whether the kernel holds what is desired, as far as it can be changed.
     public var isEmpty: Bool { changes.isEmpty }
 
-    private var removals: [Change] = []
+    /// What becomes superfluous once the changes before are made.
+    var removals: [Change] = []
 
     /// Compares.
     ///
@@ -101,7 +102,8 @@ public struct Difference: Hashable, Sendable {
         addEntries(wanted, family, neighbors: neighbors, forwarding: device.forwardingEntries)
     }
 
-    private mutating func addEntries(
+    /// Adds what the peers behind a device need, and removes what nobody needs any more.
+    mutating func addEntries(
         _ wanted: TunnelDevice,
         _ family: AddressFamily,
         neighbors: [NeighborEntry],
@@ -136,7 +138,8 @@ public struct Difference: Hashable, Sendable {
 
     // MARK: Routes
 
-    private mutating func addRoutes(_ wanted: [DesiredRoute], _ existing: [Route], _ owner: RouteOwnership) {
+    /// Adds the routes of a family, and removes those that nobody wants any more.
+    mutating func addRoutes(_ wanted: [DesiredRoute], _ existing: [Route], _ owner: RouteOwnership) {
         let byDestination = Dictionary(grouping: existing, by: \.destination)
         var destinations: Set<IPPrefix> = []
         var gone: [Change] = []
@@ -175,7 +178,7 @@ public struct Difference: Hashable, Sendable {
 
 extension LinkAddress {
     /// Whether it is this address, and no other station has it.
-    fileprivate func isUsable(as wanted: IPPrefix) -> Bool { prefix == wanted && !flags.contains(.dadFailed) }
+    func isUsable(as wanted: IPPrefix) -> Bool { prefix == wanted && !flags.contains(.dadFailed) }
     /// Whether it is one that the kernel gives to each interface.
     fileprivate var isLinkLocal: Bool { prefix.address.isLinkLocal }
 }

@@ -83,4 +83,10 @@ extension TunnelDevice {
         settings.learning = self.settings.learning
         return settings == self.settings
     }
+
+    /// Whether a link is this device, with nothing to be changed about it.
+    func isHeld(by link: Link) -> Bool {
+        link.name == name && link.isUp && link.mac == mac && link.mtu == mtu && link.masterIndex == nil
+            && link.vxlan?.learning == settings.learning && isCompatible(with: link)
+    }
 }

@@ -8,12 +8,21 @@ public import RouteNetlink
 /// Makes the kernel hold what is desired.
 ///
 /// A run reads the kernel, compares, and writes the difference. When there is none it writes nothing, so that it can be
-/// repeated at any time. It is synchronous, and it is used in the network namespace that its socket was opened in.
+/// repeated at any time. An update does without the reading where a run before it left no doubt about what the kernel
+/// holds. It is synchronous, and it is used in the network namespace that its socket was opened in.
 public struct Reconciler: ~Copyable {
     private let socket: RouteSocket
+    /// What the kernel holds, and the last report of it; nil when there is doubt.
+    private var held: (desired: DesiredState, report: ReconciliationReport)?
+
+    /// Whether the next ``update(_:)`` reads the kernel.
+    public var isDoubtful: Bool { held == nil }
 
     /// Uses a socket that was opened in the calling thread's namespace.
-    public init(_ socket: consuming RouteSocket) { self.socket = socket }
+    public init(_ socket: consuming RouteSocket) {
+        self.socket = socket
+        held = nil
+    }
 
     /// Opens a socket in the calling thread's namespace.
     public static func open() throws(NetlinkError) -> Reconciler { Reconciler(try .open()) }
@@ -22,10 +31,11 @@ public struct Reconciler: ~Copyable {
     ///
     /// - Parameter adopting: Whether routes that flannel left are taken over; see ``Difference/init(desired:kernel:adopting:)``.
     /// - Throws: Only what keeps it from reading the kernel or from using the socket; refused changes are in the report.
-    public borrowing func run(
+    public mutating func run(
         _ desired: DesiredState,
         adopting: Bool = false
     ) throws(NetlinkError) -> ReconciliationReport {
+        held = nil
         let kernel = try KernelState.read(socket, for: desired)
         let difference = Difference(desired: desired, kernel: kernel, adopting: adopting)
         var report = ReconciliationReport(difference)
@@ -43,8 +53,29 @@ public struct Reconciler: ~Copyable {
             }
         }
         try perform(rest, uplink: desired.uplink, &report)
+        if report.isComplete { held = (desired, report) }
         return report
     }
+
+    /// Writes what differs from what the last run or update left, without reading the kernel.
+    ///
+    /// When that was not complete, when ``markDoubtful()`` was called since, or when more changed than peers and the
+    /// routes to them, it is a full ``run(_:adopting:)``.
+    ///
+    /// - Throws: Only what keeps it from using the socket; refused changes are in the report, and leave doubt.
+    public mutating func update(_ desired: DesiredState) throws(NetlinkError) -> ReconciliationReport {
+        guard let last = held,
+            let difference = Difference(from: last.desired, to: desired, devices: last.report.devices)
+        else { return try run(desired) }
+        held = nil
+        var report = ReconciliationReport(difference, after: last.report)
+        try perform(difference.changes, uplink: desired.uplink, &report)
+        if report.isComplete, !report.isSurprised { held = (desired, report) }
+        return report
+    }
+
+    /// Says that the kernel may not hold any more what was written, as an event reported.
+    public mutating func markDoubtful() { held = nil }
 
     private borrowing func removeDevice(_ change: Change, _ link: Link, _ report: inout ReconciliationReport) {
         report.requestCount += 1

@@ -1,7 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 public import IPAddresses
-internal import JSON
 public import RouteNetlink
 
 /// A VXLAN device as it should be, with what it has to know of the other nodes.
@@ -16,7 +15,7 @@ public struct TunnelDevice: Hashable, Sendable {
     public var settings: VXLANSettings
     /// Its address: the first of this node's subnet, alone.
     public var address: IPPrefix
-    /// The nodes behind it.
+    /// The nodes behind it, in the order of their addresses.
     public var peers: [TunnelPeer] = []
 
     /// The device for this node's packets of a family.
@@ -29,12 +28,11 @@ public struct TunnelDevice: Hashable, Sendable {
         _ options: NetworkConfiguration.VXLANOptions
     ) {
         name = TunnelDevice.name(vni: options.vni, family)
-        let published = own.attributes.backendData[family].flatMap { try? VXLANEndpoint(JSONNode($0)) }
         mac = TunnelDevice.chooseMAC(
             vni: options.vni,
             subnet: subnet,
             adopted: nil,
-            published: published
+            published: own.attributes.vxlanEndpoints[family]
         )
         // The kernel would cut what the uplink cannot carry, and the device would never be as it should be.
         mtu = min(options.underlayMTU ?? uplink.mtu, uplink.mtu) - TunnelDevice.overhead(local.family)
