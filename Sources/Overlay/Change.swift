@@ -39,6 +39,8 @@ public enum Change: Hashable, Sendable {
     case removeForwardingEntry(ForwardingEntry)
     /// An address of the device goes.
     case removeAddress(LinkAddress)
+    /// A device of an earlier configuration goes, once those of the present one are there.
+    case removeFormerDevice(Link)
 
     /// What kind of change it is, for counters.
     public struct Kind: RawRepresentable, Hashable, Sendable {
@@ -49,7 +51,7 @@ public enum Change: Hashable, Sendable {
 
         /// The tunnel device was made.
         public static var deviceAdded: Kind { Kind(rawValue: "device_added") }
-        /// A link in the tunnel device's place was removed.
+        /// A link in the tunnel device's place, or a former tunnel device, was removed.
         public static var deviceRemoved: Kind { Kind(rawValue: "device_removed") }
         /// A property of the device was changed.
         public static var deviceChanged: Kind { Kind(rawValue: "device_changed") }
@@ -76,7 +78,7 @@ public enum Change: Hashable, Sendable {
     /// What kind of change it is.
     public var kind: Kind {
         switch self {
-        case .removeDevice: .deviceRemoved
+        case .removeDevice, .removeFormerDevice: .deviceRemoved
         case .addDevice: .deviceAdded
         case .refuseAdvertisements: .setting
         case .setMAC, .setMTU, .setLearning, .bringUp: .deviceChanged
@@ -94,7 +96,7 @@ public enum Change: Hashable, Sendable {
     /// The numbers of the kernel's refusals that say that there is nothing left to do.
     var satisfyingErrors: [ErrorNumber] {
         switch self {
-        case .removeDevice, .removeRoute, .removeNeighbor, .removeForwardingEntry, .removeAddress:
+        case .removeDevice, .removeFormerDevice, .removeRoute, .removeNeighbor, .removeForwardingEntry, .removeAddress:
             [.noSuchFile, .noSuchProcess, .noSuchDevice, .addressNotAvailable]
         default: []
         }
@@ -108,7 +110,7 @@ extension Change {
         devices: PerFamily<LinkIndex>
     ) throws(NetlinkError) -> RouteRequest? {
         switch self {
-        case .removeDevice, .addDevice, .refuseAdvertisements: nil
+        case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements: nil
         case .setMAC(let mac, let family):
             if let device = devices[family] { try .setMAC(mac, of: device) } else { nil }
         case .setMTU(let mtu, let family):

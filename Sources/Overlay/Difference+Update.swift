@@ -60,6 +60,7 @@ extension DesiredState {
     /// Whether the two differ at most in the peers and the routes to them.
     fileprivate func isAlike(_ other: DesiredState) -> Bool {
         uplink == other.uplink && scopes == other.scopes && familiesWithoutUplink == other.familiesWithoutUplink
+            && other.formerDevices.allSatisfy(formerDevices.contains)
             && AddressFamily.allCases.allSatisfy { devices[$0]?.withoutPeers == other.devices[$0]?.withoutPeers }
     }
 }

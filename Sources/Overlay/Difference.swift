@@ -10,7 +10,8 @@ public import RouteNetlink
 /// leads to a neighbour that is gone.
 ///
 /// What is owned: the tunnel device, its addresses (link-local ones apart), its permanent neighbours and forwarding
-/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device.
+/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device. Former
+/// tunnel devices go last, when the present ones carry the packets.
 public struct Difference: Hashable, Sendable {
     /// The changes in order.
     public internal(set) var changes: [Change] = []
@@ -30,6 +31,15 @@ public struct Difference: Hashable, Sendable {
     /// - Parameter adopting: Whether routes that flannel left (`proto boot`) are taken over, which is right only at the
     ///   first start after it: lease-sized ones in the network, through the tunnel device or to a known peer.
     public init(desired: DesiredState, kernel: KernelState, adopting: Bool = false) {
+        let former = kernel.formerDevices.filter { $0.kind == "vxlan" }
+        // The kernel makes no second device with the same identifier.
+        let obstacles = former.filter { link in
+            desired.devices.families.contains { family in
+                guard let wanted = desired.devices[family], wanted.excludes(link) else { return false }
+                return kernel.devices[family].map { !wanted.isCompatible(with: $0.link) } ?? true
+            }
+        }
+        changes += obstacles.map { .removeDevice($0) }
         for family in desired.scopes.families {
             guard let scope = desired.scopes[family] else { continue }
             var device = kernel.devices[family]
@@ -40,16 +50,16 @@ public struct Difference: Hashable, Sendable {
                 uplink: desired.uplink,
                 adopting: adopting
             )
+            // The routes through a device that is made anew go with it.
+            var leaving = obstacles.map(\.index)
+            if device == nil, let link = kernel.devices[family]?.link { leaving.append(link.index) }
             addRoutes(
                 desired.routes.filter { $0.destination.family == family },
-                // The routes through a device that is made anew go with it.
-                (kernel.routes[family] ?? []).filter {
-                    device != nil || $0.interface == nil || $0.interface != kernel.devices[family]?.link.index
-                },
+                (kernel.routes[family] ?? []).filter { route in !leaving.contains { $0 == route.interface } },
                 owner
             )
         }
-        changes += removals
+        changes += removals + former.filter { !obstacles.contains($0) }.map { .removeFormerDevice($0) }
         removals = []
     }
 

@@ -35,11 +35,18 @@ public struct KernelState: Hashable, Sendable {
     public var devices: PerFamily<Device>
     /// The routes of the main table that lead into the network or through the tunnel device.
     public var routes: PerFamily<[Route]>
+    /// What is there under the names of former tunnel devices, of whatever kind.
+    public var formerDevices: [Link]
 
     /// Describes a state.
-    public init(devices: PerFamily<Device> = PerFamily(), routes: PerFamily<[Route]> = PerFamily()) {
+    public init(
+        devices: PerFamily<Device> = PerFamily(),
+        routes: PerFamily<[Route]> = PerFamily(),
+        formerDevices: [Link] = []
+    ) {
         self.devices = devices
         self.routes = routes
+        self.formerDevices = formerDevices
     }
 
     /// Reads the kernel: up to five requests for each family, of which only the one for routes brings more than is needed.
@@ -68,6 +75,9 @@ public struct KernelState: Hashable, Sendable {
                 $0.interface == index && index != nil || scope.network.contains($0.destination)
             }
         }
+        for name in desired.formerDevices {
+            if let link = try socket.link(named: name), link.name == name { state.formerDevices.append(link) }
+        }
         return state
     }
 
@@ -82,6 +92,13 @@ extension TunnelDevice {
         // Whether it learns can be changed.
         settings.learning = self.settings.learning
         return settings == self.settings
+    }
+
+    /// Whether the kernel refuses to make this device beside another one.
+    func excludes(_ link: Link) -> Bool {
+        guard let other = link.vxlan else { return false }
+        return other.vni == settings.vni && other.port == settings.port
+            && (other.local ?? settings.local)?.family == settings.local?.family
     }
 
     /// Whether a link is this device, with nothing to be changed about it.

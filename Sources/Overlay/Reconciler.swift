@@ -43,16 +43,22 @@ public struct Reconciler: ~Copyable {
             report.devices[family] = kernel.devices[family]?.link.index
         }
         var rest: [Change] = []
+        var former: [(change: Change, link: Link)] = []
         for change in difference.changes {
             // What the others refer to comes first, one by one: it has a number only when it is there.
             switch change {
             case .removeDevice(let link): removeDevice(change, link, &report)
             case .addDevice(let options, let family): addDevice(change, options, family, &report)
             case .refuseAdvertisements(let name): refuseAdvertisements(change, name, &report)
+            case .removeFormerDevice(let link): former.append((change, link))
             default: rest.append(change)
             }
         }
         try perform(rest, uplink: desired.uplink, &report)
+        // A device that works for some peers is better than none.
+        if desired.devices.families == report.devices.families {
+            for (change, link) in former { removeDevice(change, link, &report) }
+        }
         if report.isComplete { held = (desired, report) }
         return report
     }
