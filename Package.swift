@@ -132,6 +132,7 @@ let package = Package(
         library("Netlink", ["CNetlink", "LinuxSystem"]),
         library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("Conntrack", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("Ethtool", ["CNetlink", "LinuxSystem", "Netlink", "RouteNetlink"]),
         library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
 
         // CNI
@@ -149,7 +150,7 @@ let package = Package(
         ),
 
         // Overlay
-        library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+        library("Overlay", ["Ethtool", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
@@ -216,6 +217,7 @@ let package = Package(
             "RouteNetlinkTests",
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
+        tests("EthtoolTests", ["Ethtool", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
             "OverlayTests",

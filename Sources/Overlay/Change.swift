@@ -19,6 +19,8 @@ public enum Change: Hashable, Sendable {
     case setMTU(Int, AddressFamily)
     /// The device begins or ends to learn from frames.
     case setLearning(Bool, AddressFamily)
+    /// The device takes no more packets whose checksum is left to compute.
+    case refuseChecksumOffload(AddressFamily)
     /// The device gets its address.
     case addAddress(IPPrefix, AddressFamily)
     /// The device is switched on.
@@ -55,7 +57,7 @@ public enum Change: Hashable, Sendable {
         public static var deviceRemoved: Kind { Kind(rawValue: "device_removed") }
         /// A property of the device was changed.
         public static var deviceChanged: Kind { Kind(rawValue: "device_changed") }
-        /// A setting under /proc/sys was written.
+        /// A setting under /proc/sys, or a feature of a device, was switched.
         public static var setting: Kind { Kind(rawValue: "setting") }
         /// An address was added.
         public static var addressAdded: Kind { Kind(rawValue: "address_added") }
@@ -80,7 +82,7 @@ public enum Change: Hashable, Sendable {
         switch self {
         case .removeDevice, .removeFormerDevice: .deviceRemoved
         case .addDevice: .deviceAdded
-        case .refuseAdvertisements: .setting
+        case .refuseAdvertisements, .refuseChecksumOffload: .setting
         case .setMAC, .setMTU, .setLearning, .bringUp: .deviceChanged
         case .addAddress: .addressAdded
         case .setForwardingEntry: .forwardingEntrySet
@@ -110,7 +112,7 @@ extension Change {
         devices: PerFamily<LinkIndex>
     ) throws(NetlinkError) -> RouteRequest? {
         switch self {
-        case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements: nil
+        case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements, .refuseChecksumOffload: nil
         case .setMAC(let mac, let family):
             if let device = devices[family] { try .setMAC(mac, of: device) } else { nil }
         case .setMTU(let mtu, let family):

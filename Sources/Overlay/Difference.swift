@@ -83,6 +83,7 @@ public struct Difference: Hashable, Sendable {
                 )
             )
             changes.append(.refuseAdvertisements(name: wanted.name))
+            if !wanted.checksumOffload { changes.append(.refuseChecksumOffload(family)) }
             changes.append(.addAddress(wanted.address, family))
             changes.append(.bringUp(family))
             addEntries(wanted, family, neighbors: [], forwarding: [])
@@ -90,6 +91,7 @@ public struct Difference: Hashable, Sendable {
         }
         let link = device.link
         if (link.routerAdvertisements ?? 0) != 0 { changes.append(.refuseAdvertisements(name: wanted.name)) }
+        if !wanted.checksumOffload, device.checksumOffload != false { changes.append(.refuseChecksumOffload(family)) }
         if link.mac != wanted.mac { changes.append(.setMAC(wanted.mac, family)) }
         if link.mtu != wanted.mtu { changes.append(.setMTU(wanted.mtu, family)) }
         if link.vxlan?.learning != wanted.settings.learning {

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import Ethtool
 internal import IPAddresses
 public import Netlink
 public import RouteNetlink
@@ -16,6 +17,10 @@ public struct KernelState: Hashable, Sendable {
         public var neighbors: [NeighborEntry]
         /// Its forwarding entries.
         public var forwardingEntries: [ForwardingEntry]
+        /// Whether it takes packets whose checksum is left to compute.
+        ///
+        /// nil where that is of no interest, and where the kernel does not tell.
+        public var checksumOffload: Bool?
 
         /// Describes a device.
         public init(
@@ -67,6 +72,10 @@ public struct KernelState: Hashable, Sendable {
                     device.addresses = try socket.addresses(of: link.index, family: family)
                     device.neighbors = try socket.neighbors(of: link.index, family: family)
                     device.forwardingEntries = try socket.forwardingEntries(of: link.index)
+                    if !wanted.checksumOffload {
+                        // What a kernel without ethtool's messages cannot tell it cannot change either, and then says so.
+                        device.checksumOffload = try? EthtoolSocket.open().isOn(.checksumOffload, of: link.index)
+                    }
                 }
                 state.devices[family] = device
             }

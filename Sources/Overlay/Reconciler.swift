@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import Ethtool
 internal import IPAddresses
 internal import LinuxSystem
 public import Netlink
@@ -50,6 +51,7 @@ public struct Reconciler: ~Copyable {
             case .removeDevice(let link): removeDevice(change, link, &report)
             case .addDevice(let options, let family): addDevice(change, options, family, &report)
             case .refuseAdvertisements(let name): refuseAdvertisements(change, name, &report)
+            case .refuseChecksumOffload(let family): refuseChecksumOffload(change, family, &report)
             case .removeFormerDevice(let link): former.append((change, link))
             default: rest.append(change)
             }
@@ -118,6 +120,22 @@ public struct Reconciler: ~Copyable {
         } catch {
             // Without IPv6 there is no such file, nor without the device, whose failure is noted already.
             if error.number != .noSuchFile { report.note(change, error) }
+        }
+    }
+
+    private borrowing func refuseChecksumOffload(
+        _ change: Change,
+        _ family: AddressFamily,
+        _ report: inout ReconciliationReport
+    ) {
+        guard let device = report.devices[family] else { return }
+        do throws(NetlinkError) {
+            let socket = try EthtoolSocket.open()
+            report.requestCount += 1
+            try socket.setFeature(.checksumOffload, of: device, isOn: false)
+            report.note(change)
+        } catch {
+            report.note(change, error)
         }
     }
 

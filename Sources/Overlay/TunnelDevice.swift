@@ -13,6 +13,8 @@ public struct TunnelDevice: Hashable, Sendable {
     public var mtu: Int
     /// What it is like.
     public var settings: VXLANSettings
+    /// Whether packets may come to it whose checksum is left to compute; true leaves it as it is.
+    public var checksumOffload: Bool
     /// Its address: the first of this node's subnet, alone.
     public var address: IPPrefix
     /// The nodes behind it, in the order of their addresses.
@@ -44,6 +46,7 @@ public struct TunnelDevice: Hashable, Sendable {
             learning: options.learning,
             groupBasedPolicy: options.groupBasedPolicy
         )
+        checksumOffload = options.checksumOffload
         address = IPPrefix(host: subnet.first)
     }
 
@@ -54,6 +57,11 @@ public struct TunnelDevice: Hashable, Sendable {
         let name = family == .v4 ? "flannel.\(vni)" : "flannel-v6.\(vni)"
         if name.utf8.count <= 15 { return name }
         return family == .v4 ? "fl-v4.\(vni)" : "fl-v6.\(vni)"
+    }
+
+    /// Whether a name is one that ``name(vni:_:)`` gives.
+    static func isName(_ name: String) -> Bool {
+        ["flannel.", "flannel-v6.", "fl-v4.", "fl-v6."].contains { name.hasPrefix($0) }
     }
 
     /// What encapsulation adds to a packet, in bytes: outer IP, UDP, VXLAN and inner Ethernet headers.
