@@ -206,6 +206,12 @@ let package = Package(
             swiftSettings: strict,
             linkerSettings: fullyStatic
         ),
+        .executableTarget(
+            name: "lease-holder",
+            dependencies: ["IPAddresses", "Overlay", "OverlayFile"],
+            path: "Tests/Support/lease-holder",
+            swiftSettings: strict
+        ),
         .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
         tests("EndToEndTests", ["CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
@@ -223,7 +229,13 @@ let package = Package(
             "OverlayTests",
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "Overlay", "RouteNetlink"]
         ),
-        tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
+        tests(
+            "OverlayFileTests",
+            [
+                "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile",
+                "lease-holder",
+            ]
+        ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",
