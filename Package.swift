@@ -132,6 +132,7 @@ let package = Package(
         library("Netlink", ["CNetlink", "LinuxSystem"]),
         library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("Conntrack", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("Ethtool", ["CNetlink", "LinuxSystem", "Netlink", "RouteNetlink"]),
         library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
 
         // CNI
@@ -149,7 +150,7 @@ let package = Package(
         ),
 
         // Overlay
-        library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+        library("Overlay", ["Ethtool", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
@@ -205,6 +206,12 @@ let package = Package(
             swiftSettings: strict,
             linkerSettings: fullyStatic
         ),
+        .executableTarget(
+            name: "lease-holder",
+            dependencies: ["IPAddresses", "Overlay", "OverlayFile"],
+            path: "Tests/Support/lease-holder",
+            swiftSettings: strict
+        ),
         .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
         tests(
             "EndToEndTests",
@@ -219,6 +226,7 @@ let package = Package(
             "RouteNetlinkTests",
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]
         ),
+        tests("EthtoolTests", ["Ethtool", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
             "OverlayTests",
@@ -226,7 +234,13 @@ let package = Package(
                 "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink", "Overlay", "RouteNetlink",
             ]
         ),
-        tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
+        tests(
+            "OverlayFileTests",
+            [
+                "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile",
+                "lease-holder",
+            ]
+        ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",

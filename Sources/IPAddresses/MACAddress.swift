@@ -2,13 +2,18 @@
 
 /// An Ethernet address (EUI-48).
 public struct MACAddress: Hashable, Sendable {
+    /// The octets as a number of 48 bits: thousands of addresses are kept and compared, and this needs no memory elsewhere.
+    private let number: UInt64
+
     /// The six octets in the order they are sent.
-    public let octets: [UInt8]
+    public var octets: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: number >> (40 - 8 * $0)) } }
+
+    private init(sixOctets: some Sequence<UInt8>) { number = sixOctets.reduce(0) { $0 << 8 | UInt64($1) } }
 
     /// Creates an address from six octets; nil for another count.
     public init?(octets: some Collection<UInt8>) {
         guard octets.count == 6 else { return nil }
-        self.octets = Array(octets)
+        self.init(sixOctets: octets)
     }
 
     /// Parses six pairs of hexadecimal digits separated by colons or by hyphens, or three groups of four by dots.
@@ -31,7 +36,7 @@ public struct MACAddress: Hashable, Sendable {
             if width == 4 { octets.append(UInt8(value >> 8)) }
             octets.append(UInt8(truncatingIfNeeded: value))
         }
-        self.octets = octets
+        self.init(sixOctets: octets)
     }
 
     /// A locally administered unicast address made of the first six of some hash's bytes (IEEE 802, 8.2.2).
@@ -39,14 +44,14 @@ public struct MACAddress: Hashable, Sendable {
         guard hash.count >= 6 else { return nil }
         var octets = Array(hash.prefix(6))
         octets[0] = octets[0] & 0xfc | 0x02
-        self.octets = octets
+        self.init(sixOctets: octets)
     }
 
     /// Whether it names a group instead of one station.
-    public var isMulticast: Bool { octets[0] & 1 == 1 }
+    public var isMulticast: Bool { number >> 40 & 1 == 1 }
 
     /// Whether all octets are zero.
-    public var isZero: Bool { octets.allSatisfy { $0 == 0 } }
+    public var isZero: Bool { number == 0 }
 }
 
 extension MACAddress: CustomStringConvertible {

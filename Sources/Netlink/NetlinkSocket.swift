@@ -15,6 +15,8 @@ public struct NetlinkProtocol: RawRepresentable, Hashable, Sendable {
     public static var route: NetlinkProtocol { NetlinkProtocol(rawValue: NETLINK_ROUTE) }
     /// The corresponding C constant is `NETLINK_NETFILTER`.
     public static var netfilter: NetlinkProtocol { NetlinkProtocol(rawValue: NETLINK_NETFILTER) }
+    /// The corresponding C constant is `NETLINK_GENERIC`.
+    public static var generic: NetlinkProtocol { NetlinkProtocol(rawValue: NETLINK_GENERIC) }
 }
 
 /// A netlink socket.

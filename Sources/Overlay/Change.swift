@@ -19,6 +19,8 @@ public enum Change: Hashable, Sendable {
     case setMTU(Int, AddressFamily)
     /// The device begins or ends to learn from frames.
     case setLearning(Bool, AddressFamily)
+    /// The device takes no more packets whose checksum is left to compute.
+    case refuseChecksumOffload(AddressFamily)
     /// The device gets its address.
     case addAddress(IPPrefix, AddressFamily)
     /// The device is switched on.
@@ -39,6 +41,8 @@ public enum Change: Hashable, Sendable {
     case removeForwardingEntry(ForwardingEntry)
     /// An address of the device goes.
     case removeAddress(LinkAddress)
+    /// A device of an earlier configuration goes, once those of the present one are there.
+    case removeFormerDevice(Link)
 
     /// What kind of change it is, for counters.
     public struct Kind: RawRepresentable, Hashable, Sendable {
@@ -49,11 +53,11 @@ public enum Change: Hashable, Sendable {
 
         /// The tunnel device was made.
         public static var deviceAdded: Kind { Kind(rawValue: "device_added") }
-        /// A link in the tunnel device's place was removed.
+        /// A link in the tunnel device's place, or a former tunnel device, was removed.
         public static var deviceRemoved: Kind { Kind(rawValue: "device_removed") }
         /// A property of the device was changed.
         public static var deviceChanged: Kind { Kind(rawValue: "device_changed") }
-        /// A setting under /proc/sys was written.
+        /// A setting under /proc/sys, or a feature of a device, was switched.
         public static var setting: Kind { Kind(rawValue: "setting") }
         /// An address was added.
         public static var addressAdded: Kind { Kind(rawValue: "address_added") }
@@ -76,9 +80,9 @@ public enum Change: Hashable, Sendable {
     /// What kind of change it is.
     public var kind: Kind {
         switch self {
-        case .removeDevice: .deviceRemoved
+        case .removeDevice, .removeFormerDevice: .deviceRemoved
         case .addDevice: .deviceAdded
-        case .refuseAdvertisements: .setting
+        case .refuseAdvertisements, .refuseChecksumOffload: .setting
         case .setMAC, .setMTU, .setLearning, .bringUp: .deviceChanged
         case .addAddress: .addressAdded
         case .setForwardingEntry: .forwardingEntrySet
@@ -94,7 +98,7 @@ public enum Change: Hashable, Sendable {
     /// The numbers of the kernel's refusals that say that there is nothing left to do.
     var satisfyingErrors: [ErrorNumber] {
         switch self {
-        case .removeDevice, .removeRoute, .removeNeighbor, .removeForwardingEntry, .removeAddress:
+        case .removeDevice, .removeFormerDevice, .removeRoute, .removeNeighbor, .removeForwardingEntry, .removeAddress:
             [.noSuchFile, .noSuchProcess, .noSuchDevice, .addressNotAvailable]
         default: []
         }
@@ -108,7 +112,7 @@ extension Change {
         devices: PerFamily<LinkIndex>
     ) throws(NetlinkError) -> RouteRequest? {
         switch self {
-        case .removeDevice, .addDevice, .refuseAdvertisements: nil
+        case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements, .refuseChecksumOffload: nil
         case .setMAC(let mac, let family):
             if let device = devices[family] { try .setMAC(mac, of: device) } else { nil }
         case .setMTU(let mtu, let family):
@@ -151,7 +155,7 @@ extension Change {
 
 extension DesiredRoute {
     /// The route as the kernel is told; nil when its device is not there.
-    fileprivate func route(uplink: LinkIndex, _ devices: PerFamily<LinkIndex>) -> Route? {
+    func route(uplink: LinkIndex, _ devices: PerFamily<LinkIndex>) -> Route? {
         guard let interface = usesTunnel ? devices[destination.family] : uplink else { return nil }
         return Route(
             destination: destination,

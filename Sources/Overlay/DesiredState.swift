@@ -29,18 +29,31 @@ public struct DesiredState: Hashable, Sendable {
     public let uplink: LinkIndex
     /// The tunnel device for the packets of a family.
     public internal(set) var devices = PerFamily<TunnelDevice>()
-    /// The routes to the other nodes' subnets, by destination; no two of them overlap.
+    /// The routes to the other nodes' subnets, in the order of their destinations; no two of them overlap.
     public internal(set) var routes: [DesiredRoute] = []
     /// The peers that are not programmed, and why.
     public internal(set) var skippedPeers: [SkippedPeer] = []
+    /// The names of tunnel devices that this node's daemon made before and that no family of the network has now.
+    public let formerDevices: [String]
 
     /// Finds out what should be.
     ///
     /// - Parameters:
     ///   - own: This node's lease; the device gets the MAC address that it publishes.
     ///   - peers: The other nodes' leases; the own one may be among them.
-    public init(own: Lease, peers: [Lease], uplink: Uplink, configuration: NetworkConfiguration) {
+    ///   - formerDevices: The names of all devices that this node's daemon made and has not seen go. Nobody else can
+    ///     tell them from those of another daemon on the same host. They are gone after a run that was complete.
+    public init(
+        own: Lease,
+        peers: [Lease],
+        uplink: Uplink,
+        configuration: NetworkConfiguration,
+        formerDevices: [String] = []
+    ) {
         self.uplink = uplink.index
+        // The device of a family that cannot be looked after now stays, too.
+        let names = configuration.deviceNames
+        self.formerDevices = formerDevices.filter { !names.contains($0) }
         for family in configuration.families.families {
             guard let settings = configuration.families[family], let subnet = own.subnets[family] else { continue }
             if configuration.backend == .alloc {
@@ -70,6 +83,14 @@ public struct DesiredState: Hashable, Sendable {
             routes += selection.routes
             skippedPeers += selection.skipped
         }
+    }
+}
+
+extension NetworkConfiguration {
+    /// The names of the tunnel devices that each node has.
+    var deviceNames: [String] {
+        guard case .vxlan(let options) = backend else { return [] }
+        return families.families.map { TunnelDevice.name(vni: options.vni, $0) }
     }
 }
 

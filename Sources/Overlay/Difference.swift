@@ -10,10 +10,11 @@ public import RouteNetlink
 /// leads to a neighbour that is gone.
 ///
 /// What is owned: the tunnel device, its addresses (link-local ones apart), its permanent neighbours and forwarding
-/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device.
+/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device. Former
+/// tunnel devices go last, when the present ones carry the packets.
 public struct Difference: Hashable, Sendable {
     /// The changes in order.
-    public private(set) var changes: [Change] = []
+    public internal(set) var changes: [Change] = []
     /// Routes through the tunnel device that somebody else made; they stay.
     public private(set) var foreignRoutes: [Route] = []
     /// Routes that somebody else made where one of ours belongs; they stay, and the peer is not reached.
@@ -22,13 +23,23 @@ public struct Difference: Hashable, Sendable {
     /// Whether the kernel holds what is desired, as far as it can be changed.
     public var isEmpty: Bool { changes.isEmpty }
 
-    private var removals: [Change] = []
+    /// What becomes superfluous once the changes before are made.
+    var removals: [Change] = []
 
     /// Compares.
     ///
     /// - Parameter adopting: Whether routes that flannel left (`proto boot`) are taken over, which is right only at the
     ///   first start after it: lease-sized ones in the network, through the tunnel device or to a known peer.
     public init(desired: DesiredState, kernel: KernelState, adopting: Bool = false) {
+        let former = kernel.formerDevices.filter { $0.kind == "vxlan" }
+        // The kernel makes no second device with the same identifier.
+        let obstacles = former.filter { link in
+            desired.devices.families.contains { family in
+                guard let wanted = desired.devices[family], wanted.excludes(link) else { return false }
+                return kernel.devices[family].map { !wanted.isCompatible(with: $0.link) } ?? true
+            }
+        }
+        changes += obstacles.map { .removeDevice($0) }
         for family in desired.scopes.families {
             guard let scope = desired.scopes[family] else { continue }
             var device = kernel.devices[family]
@@ -39,16 +50,16 @@ public struct Difference: Hashable, Sendable {
                 uplink: desired.uplink,
                 adopting: adopting
             )
+            // The routes through a device that is made anew go with it.
+            var leaving = obstacles.map(\.index)
+            if device == nil, let link = kernel.devices[family]?.link { leaving.append(link.index) }
             addRoutes(
                 desired.routes.filter { $0.destination.family == family },
-                // The routes through a device that is made anew go with it.
-                (kernel.routes[family] ?? []).filter {
-                    device != nil || $0.interface == nil || $0.interface != kernel.devices[family]?.link.index
-                },
+                (kernel.routes[family] ?? []).filter { route in !leaving.contains { $0 == route.interface } },
                 owner
             )
         }
-        changes += removals
+        changes += removals + former.filter { !obstacles.contains($0) }.map { .removeFormerDevice($0) }
         removals = []
     }
 
@@ -72,6 +83,7 @@ public struct Difference: Hashable, Sendable {
                 )
             )
             changes.append(.refuseAdvertisements(name: wanted.name))
+            if !wanted.checksumOffload { changes.append(.refuseChecksumOffload(family)) }
             changes.append(.addAddress(wanted.address, family))
             changes.append(.bringUp(family))
             addEntries(wanted, family, neighbors: [], forwarding: [])
@@ -79,6 +91,7 @@ public struct Difference: Hashable, Sendable {
         }
         let link = device.link
         if (link.routerAdvertisements ?? 0) != 0 { changes.append(.refuseAdvertisements(name: wanted.name)) }
+        if !wanted.checksumOffload, device.checksumOffload != false { changes.append(.refuseChecksumOffload(family)) }
         if link.mac != wanted.mac { changes.append(.setMAC(wanted.mac, family)) }
         if link.mtu != wanted.mtu { changes.append(.setMTU(wanted.mtu, family)) }
         if link.vxlan?.learning != wanted.settings.learning {
@@ -101,7 +114,8 @@ public struct Difference: Hashable, Sendable {
         addEntries(wanted, family, neighbors: neighbors, forwarding: device.forwardingEntries)
     }
 
-    private mutating func addEntries(
+    /// Adds what the peers behind a device need, and removes what nobody needs any more.
+    mutating func addEntries(
         _ wanted: TunnelDevice,
         _ family: AddressFamily,
         neighbors: [NeighborEntry],
@@ -136,7 +150,8 @@ public struct Difference: Hashable, Sendable {
 
     // MARK: Routes
 
-    private mutating func addRoutes(_ wanted: [DesiredRoute], _ existing: [Route], _ owner: RouteOwnership) {
+    /// Adds the routes of a family, and removes those that nobody wants any more.
+    mutating func addRoutes(_ wanted: [DesiredRoute], _ existing: [Route], _ owner: RouteOwnership) {
         let byDestination = Dictionary(grouping: existing, by: \.destination)
         var destinations: Set<IPPrefix> = []
         var gone: [Change] = []
@@ -175,7 +190,7 @@ public struct Difference: Hashable, Sendable {
 
 extension LinkAddress {
     /// Whether it is this address, and no other station has it.
-    fileprivate func isUsable(as wanted: IPPrefix) -> Bool { prefix == wanted && !flags.contains(.dadFailed) }
+    func isUsable(as wanted: IPPrefix) -> Bool { prefix == wanted && !flags.contains(.dadFailed) }
     /// Whether it is one that the kernel gives to each interface.
     fileprivate var isLinkLocal: Bool { prefix.address.isLinkLocal }
 }

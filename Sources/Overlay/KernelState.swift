@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import Ethtool
 internal import IPAddresses
 public import Netlink
 public import RouteNetlink
@@ -16,6 +17,10 @@ public struct KernelState: Hashable, Sendable {
         public var neighbors: [NeighborEntry]
         /// Its forwarding entries.
         public var forwardingEntries: [ForwardingEntry]
+        /// Whether it takes packets whose checksum is left to compute.
+        ///
+        /// nil where that is of no interest, and where the kernel does not tell.
+        public var checksumOffload: Bool?
 
         /// Describes a device.
         public init(
@@ -35,11 +40,18 @@ public struct KernelState: Hashable, Sendable {
     public var devices: PerFamily<Device>
     /// The routes of the main table that lead into the network or through the tunnel device.
     public var routes: PerFamily<[Route]>
+    /// What is there under the names of former tunnel devices, of whatever kind.
+    public var formerDevices: [Link]
 
     /// Describes a state.
-    public init(devices: PerFamily<Device> = PerFamily(), routes: PerFamily<[Route]> = PerFamily()) {
+    public init(
+        devices: PerFamily<Device> = PerFamily(),
+        routes: PerFamily<[Route]> = PerFamily(),
+        formerDevices: [Link] = []
+    ) {
         self.devices = devices
         self.routes = routes
+        self.formerDevices = formerDevices
     }
 
     /// Reads the kernel: up to five requests for each family, of which only the one for routes brings more than is needed.
@@ -60,6 +72,10 @@ public struct KernelState: Hashable, Sendable {
                     device.addresses = try socket.addresses(of: link.index, family: family)
                     device.neighbors = try socket.neighbors(of: link.index, family: family)
                     device.forwardingEntries = try socket.forwardingEntries(of: link.index)
+                    if !wanted.checksumOffload {
+                        // What a kernel without ethtool's messages cannot tell it cannot change either, and then says so.
+                        device.checksumOffload = try? EthtoolSocket.open().isOn(.checksumOffload, of: link.index)
+                    }
                 }
                 state.devices[family] = device
             }
@@ -67,6 +83,9 @@ public struct KernelState: Hashable, Sendable {
             state.routes[family] = try socket.routes(family: family, table: mainTable).filter {
                 $0.interface == index && index != nil || scope.network.contains($0.destination)
             }
+        }
+        for name in desired.formerDevices {
+            if let link = try socket.link(named: name), link.name == name { state.formerDevices.append(link) }
         }
         return state
     }
@@ -82,5 +101,18 @@ extension TunnelDevice {
         // Whether it learns can be changed.
         settings.learning = self.settings.learning
         return settings == self.settings
+    }
+
+    /// Whether the kernel refuses to make this device beside another one.
+    func excludes(_ link: Link) -> Bool {
+        guard let other = link.vxlan else { return false }
+        return other.vni == settings.vni && other.port == settings.port
+            && (other.local ?? settings.local)?.family == settings.local?.family
+    }
+
+    /// Whether a link is this device, with nothing to be changed about it.
+    func isHeld(by link: Link) -> Bool {
+        link.name == name && link.isUp && link.mac == mac && link.mtu == mtu && link.masterIndex == nil
+            && link.vxlan?.learning == settings.learning && isCompatible(with: link)
     }
 }

@@ -24,7 +24,13 @@ public struct LeaseAttributes: Hashable, Sendable {
     /// The backend that carries packets to the node.
     public var backendType: BackendType
     /// What that backend has to know of the node, by the family of the subnet; for VXLAN see ``VXLANEndpoint``.
-    public var backendData: PerFamily<JSONValue>
+    public var backendData: PerFamily<JSONValue> {
+        didSet { vxlanEndpoints = Self.vxlanEndpoints(backendData) }
+    }
+    /// What VXLAN has to know of the node, where ``backendData`` says it.
+    ///
+    /// It is read once for each lease: all leases are gone through whenever one of them changes.
+    public private(set) var vxlanEndpoints: PerFamily<VXLANEndpoint>
 
     /// Creates attributes.
     public init(
@@ -35,6 +41,14 @@ public struct LeaseAttributes: Hashable, Sendable {
         self.publicAddresses = publicAddresses
         self.backendType = backendType
         self.backendData = backendData
+        vxlanEndpoints = Self.vxlanEndpoints(backendData)
+    }
+
+    private static func vxlanEndpoints(_ data: PerFamily<JSONValue>) -> PerFamily<VXLANEndpoint> {
+        PerFamily(
+            v4: data.v4.flatMap { try? VXLANEndpoint(JSONNode($0)) },
+            v6: data.v6.flatMap { try? VXLANEndpoint(JSONNode($0)) }
+        )
     }
 }
 

@@ -41,6 +41,7 @@ extension NetworkConfiguration.VXLANOptions {
             groupBasedPolicy = try choice("GBP")
             learning = try choice("Learning")
             directRouting = try choice("DirectRouting")
+            if let offload = try backend.member("ChecksumOffload")?.boolean() { checksumOffload = offload }
         }
         // RFC 791 lets no link carry less than 68 bytes; 50 of them are VXLAN's own.
         if let underlayMTU, underlayMTU < 68 + 50 {

@@ -68,6 +68,11 @@ public struct NetworkConfiguration: Hashable, Sendable {
         public var learning = false
         /// `DirectRouting`: whether nodes on the same link are reached without encapsulation.
         public var directRouting = false
+        /// `ChecksumOffload`: false to have checksums computed before packets come to the device; true leaves it as it is.
+        ///
+        /// Some network cards compute wrong ones inside of a tunnel. flannel has no such option; its users run
+        /// `ethtool -K flannel.1 tx-checksum-ip-generic off` on each node, each time that the device was made.
+        public var checksumOffload = true
 
         /// The defaults.
         public init() {}

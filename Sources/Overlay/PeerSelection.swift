@@ -1,7 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import IPAddresses
-internal import JSON
 
 /// Goes through the peers of one family and finds out which can be programmed, and how.
 struct PeerSelection {
@@ -73,8 +72,8 @@ struct PeerSelection {
         }
         // The order makes the same peers win each time, and puts what lies in a subnet right behind it.
         candidates.sort {
-            ($0.subnet.first, $0.subnet.length, $0.publicAddress ?? local)
-                < ($1.subnet.first, $1.subnet.length, $1.publicAddress ?? local)
+            ($0.subnet.address, $0.subnet.length, $0.publicAddress ?? local)
+                < ($1.subnet.address, $1.subnet.length, $1.publicAddress ?? local)
         }
         for (position, candidate) in candidates.enumerated() {
             do throws(Refusal) {
@@ -106,7 +105,7 @@ struct PeerSelection {
             routes.append(DesiredRoute(destination: candidate.subnet, gateway: gateway, usesTunnel: false))
         case .tunnel(let peer):
             // One address leads to one node; a node that changed its subnet may have both leases for a while.
-            if peer.mac == mac || endpoints[peer.mac].map({ $0 != peer.endpoint }) == true {
+            if peer.mac == mac || endpoints[peer.mac, default: peer.endpoint] != peer.endpoint {
                 throw Refusal(.takenMAC(peer.mac))
             }
             endpoints[peer.mac] = peer.endpoint
@@ -151,9 +150,7 @@ struct PeerSelection {
             throw Refusal(.notOnLink)
         }
         if options.directRouting, isOnLink { return .direct(address) }
-        guard let data = peer.attributes.backendData[local.family], let endpoint = try? VXLANEndpoint(JSONNode(data)),
-            endpoint.mac.isStation
-        else { throw Refusal(.backendData) }
+        guard let endpoint = peer.attributes.vxlanEndpoints[local.family] else { throw Refusal(.backendData) }
         guard endpoint.vni == options.vni else { throw Refusal(.otherVNI(endpoint.vni)) }
         return .tunnel(TunnelPeer(address: other.first, mac: endpoint.mac, endpoint: address))
     }

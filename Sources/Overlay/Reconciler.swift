@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import Ethtool
 internal import IPAddresses
 internal import LinuxSystem
 public import Netlink
@@ -8,12 +9,21 @@ public import RouteNetlink
 /// Makes the kernel hold what is desired.
 ///
 /// A run reads the kernel, compares, and writes the difference. When there is none it writes nothing, so that it can be
-/// repeated at any time. It is synchronous, and it is used in the network namespace that its socket was opened in.
+/// repeated at any time. An update does without the reading where a run before it left no doubt about what the kernel
+/// holds. It is synchronous, and it is used in the network namespace that its socket was opened in.
 public struct Reconciler: ~Copyable {
     private let socket: RouteSocket
+    /// What the kernel holds, and the last report of it; nil when there is doubt.
+    private var held: (desired: DesiredState, report: ReconciliationReport)?
+
+    /// Whether the next ``update(_:)`` reads the kernel.
+    public var isDoubtful: Bool { held == nil }
 
     /// Uses a socket that was opened in the calling thread's namespace.
-    public init(_ socket: consuming RouteSocket) { self.socket = socket }
+    public init(_ socket: consuming RouteSocket) {
+        self.socket = socket
+        held = nil
+    }
 
     /// Opens a socket in the calling thread's namespace.
     public static func open() throws(NetlinkError) -> Reconciler { Reconciler(try .open()) }
@@ -22,10 +32,11 @@ public struct Reconciler: ~Copyable {
     ///
     /// - Parameter adopting: Whether routes that flannel left are taken over; see ``Difference/init(desired:kernel:adopting:)``.
     /// - Throws: Only what keeps it from reading the kernel or from using the socket; refused changes are in the report.
-    public borrowing func run(
+    public mutating func run(
         _ desired: DesiredState,
         adopting: Bool = false
     ) throws(NetlinkError) -> ReconciliationReport {
+        held = nil
         let kernel = try KernelState.read(socket, for: desired)
         let difference = Difference(desired: desired, kernel: kernel, adopting: adopting)
         var report = ReconciliationReport(difference)
@@ -33,18 +44,46 @@ public struct Reconciler: ~Copyable {
             report.devices[family] = kernel.devices[family]?.link.index
         }
         var rest: [Change] = []
+        var former: [(change: Change, link: Link)] = []
         for change in difference.changes {
             // What the others refer to comes first, one by one: it has a number only when it is there.
             switch change {
             case .removeDevice(let link): removeDevice(change, link, &report)
             case .addDevice(let options, let family): addDevice(change, options, family, &report)
             case .refuseAdvertisements(let name): refuseAdvertisements(change, name, &report)
+            case .refuseChecksumOffload(let family): refuseChecksumOffload(change, family, &report)
+            case .removeFormerDevice(let link): former.append((change, link))
             default: rest.append(change)
             }
         }
         try perform(rest, uplink: desired.uplink, &report)
+        // A device that works for some peers is better than none.
+        if desired.devices.families == report.devices.families {
+            for (change, link) in former { removeDevice(change, link, &report) }
+        }
+        if report.isComplete { held = (desired, report) }
         return report
     }
+
+    /// Writes what differs from what the last run or update left, without reading the kernel.
+    ///
+    /// When that was not complete, when ``markDoubtful()`` was called since, or when more changed than peers and the
+    /// routes to them, it is a full ``run(_:adopting:)``.
+    ///
+    /// - Throws: Only what keeps it from using the socket; refused changes are in the report, and leave doubt.
+    public mutating func update(_ desired: DesiredState) throws(NetlinkError) -> ReconciliationReport {
+        guard let last = held,
+            let difference = Difference(from: last.desired, to: desired, devices: last.report.devices)
+        else { return try run(desired) }
+        held = nil
+        var report = ReconciliationReport(difference, after: last.report)
+        try perform(difference.changes, uplink: desired.uplink, &report)
+        if report.isComplete, !report.isSurprised { held = (desired, report) }
+        return report
+    }
+
+    /// Says that the kernel may not hold any more what was written, as an event reported.
+    public mutating func markDoubtful() { held = nil }
 
     private borrowing func removeDevice(_ change: Change, _ link: Link, _ report: inout ReconciliationReport) {
         report.requestCount += 1
@@ -81,6 +120,22 @@ public struct Reconciler: ~Copyable {
         } catch {
             // Without IPv6 there is no such file, nor without the device, whose failure is noted already.
             if error.number != .noSuchFile { report.note(change, error) }
+        }
+    }
+
+    private borrowing func refuseChecksumOffload(
+        _ change: Change,
+        _ family: AddressFamily,
+        _ report: inout ReconciliationReport
+    ) {
+        guard let device = report.devices[family] else { return }
+        do throws(NetlinkError) {
+            let socket = try EthtoolSocket.open()
+            report.requestCount += 1
+            try socket.setFeature(.checksumOffload, of: device, isOn: false)
+            report.note(change)
+        } catch {
+            report.note(change, error)
         }
     }
 

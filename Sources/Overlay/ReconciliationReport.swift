@@ -32,9 +32,20 @@ public struct ReconciliationReport: Hashable, Sendable {
     /// How many changing requests were sent to the kernel.
     public internal(set) var requestCount = 0
 
+    /// Whether something was gone that should have been there to be removed.
+    private(set) var isSurprised = false
+
     init(_ difference: Difference) {
         foreignRoutes = difference.foreignRoutes
         conflictingRoutes = difference.conflictingRoutes
+    }
+
+    /// Begins with what the kernel was found to be by the run that an update follows.
+    init(_ difference: Difference, after last: ReconciliationReport) {
+        foreignRoutes = last.foreignRoutes
+        conflictingRoutes = last.conflictingRoutes
+        failures = last.failures
+        devices = last.devices
     }
 
     /// Whether the kernel held already what is desired.
@@ -46,7 +57,10 @@ public struct ReconciliationReport: Hashable, Sendable {
 
     mutating func note(_ change: Change, _ error: NetlinkError) {
         // Somebody else was as fast.
-        if change.satisfyingErrors.contains(error.number) { return }
+        if change.satisfyingErrors.contains(error.number) {
+            isSurprised = true
+            return
+        }
         failures.append(Failure(change: change, number: error.number, description: "\(error)"))
     }
 

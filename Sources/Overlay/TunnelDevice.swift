@@ -1,7 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 public import IPAddresses
-internal import JSON
 public import RouteNetlink
 
 /// A VXLAN device as it should be, with what it has to know of the other nodes.
@@ -14,9 +13,11 @@ public struct TunnelDevice: Hashable, Sendable {
     public var mtu: Int
     /// What it is like.
     public var settings: VXLANSettings
+    /// Whether packets may come to it whose checksum is left to compute; true leaves it as it is.
+    public var checksumOffload: Bool
     /// Its address: the first of this node's subnet, alone.
     public var address: IPPrefix
-    /// The nodes behind it.
+    /// The nodes behind it, in the order of their addresses.
     public var peers: [TunnelPeer] = []
 
     /// The device for this node's packets of a family.
@@ -29,12 +30,11 @@ public struct TunnelDevice: Hashable, Sendable {
         _ options: NetworkConfiguration.VXLANOptions
     ) {
         name = TunnelDevice.name(vni: options.vni, family)
-        let published = own.attributes.backendData[family].flatMap { try? VXLANEndpoint(JSONNode($0)) }
         mac = TunnelDevice.chooseMAC(
             vni: options.vni,
             subnet: subnet,
             adopted: nil,
-            published: published
+            published: own.attributes.vxlanEndpoints[family]
         )
         // The kernel would cut what the uplink cannot carry, and the device would never be as it should be.
         mtu = min(options.underlayMTU ?? uplink.mtu, uplink.mtu) - TunnelDevice.overhead(local.family)
@@ -46,6 +46,7 @@ public struct TunnelDevice: Hashable, Sendable {
             learning: options.learning,
             groupBasedPolicy: options.groupBasedPolicy
         )
+        checksumOffload = options.checksumOffload
         address = IPPrefix(host: subnet.first)
     }
 
@@ -56,6 +57,11 @@ public struct TunnelDevice: Hashable, Sendable {
         let name = family == .v4 ? "flannel.\(vni)" : "flannel-v6.\(vni)"
         if name.utf8.count <= 15 { return name }
         return family == .v4 ? "fl-v4.\(vni)" : "fl-v6.\(vni)"
+    }
+
+    /// Whether a name is one that ``name(vni:_:)`` gives.
+    static func isName(_ name: String) -> Bool {
+        ["flannel.", "flannel-v6.", "fl-v4.", "fl-v6."].contains { name.hasPrefix($0) }
     }
 
     /// What encapsulation adds to a packet, in bytes: outer IP, UDP, VXLAN and inner Ethernet headers.

@@ -20,7 +20,7 @@ extension UplinkCandidate {
             }
         }
         return try socket.links()
-            .filter { $0.isUp && !$0.isLoopback && !($0.kind == "vxlan" && $0.name.hasPrefix("flannel")) }
+            .filter { $0.isUp && !$0.isLoopback && !($0.kind == "vxlan" && TunnelDevice.isName($0.name)) }
             .map { link in
                 UplinkCandidate(
                     index: link.index,

@@ -31,7 +31,7 @@ internal import Testing
             """
             {"NETWORK":"10.5.0.0/16","enableipv6":true,"ipv6network":"fd00:5::/48","subnetlen":26,"Whatever":[1],
              "backend":{"TYPE":"VXLAN","vni":7,"PORT":4789,"mtu":9000,"gbp":true,"LEARNING":true,"directRouting":true,
-             "MacPrefix":"0E-2A","Name":"x"}}
+             "MacPrefix":"0E-2A","Name":"x","checksumoffload":false}}
             """
         )
         var options = NetworkConfiguration.VXLANOptions()
@@ -41,6 +41,7 @@ internal import Testing
         options.groupBasedPolicy = true
         options.learning = true
         options.directRouting = true
+        options.checksumOffload = false
         #expect(configuration.backend == .vxlan(options))
         #expect(configuration.families.v4?.subnetLength == 26)
         #expect(configuration.families.v6?.network.description == "fd00:5::/48")

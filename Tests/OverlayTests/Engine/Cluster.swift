@@ -87,7 +87,10 @@ final class Node {
     ) throws -> ReconciliationReport {
         let desired = try desired(peers, backend)
         return try namespace.run {
-            Result { try Reconciler.open().run(desired, adopting: adopting) }
+            Result {
+                var reconciler = try Reconciler.open()
+                return try reconciler.run(desired, adopting: adopting)
+            }
         }.get()
     }
 

@@ -164,7 +164,12 @@ import Testing
             uplink: uplink,
             configuration: try Fleet.configuration(.hostGateway)
         )
-        let report = try node.namespace.run { Result { try Reconciler.open().run(desired) } }.get()
+        let report = try node.namespace.run {
+            Result {
+                var reconciler = try Reconciler.open()
+                return try reconciler.run(desired)
+            }
+        }.get()
         #expect(report.repairs == [.routeSet: 2])
         #expect(report.failures.map(\.number) == [.networkUnreachable])
         #expect(

@@ -54,7 +54,7 @@ import Testing
             func run(_ peers: [Lease], _ durations: inout [Duration]) throws -> ReconciliationReport {
                 let (report, duration) = try node.namespace.run {
                     Result {
-                        let reconciler = try Reconciler.open()
+                        var reconciler = try Reconciler.open()
                         let start = clock.now
                         let report = try reconciler.run(try desired(node, peers))
                         return (report, clock.now - start)

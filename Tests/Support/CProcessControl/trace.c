@@ -3,6 +3,7 @@
 #include "start.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,10 @@ struct tracing {
     struct cprocess_report *report;
     pid_t program;
     int started;
+    const struct cprocess_program *other;
+    int patience_milliseconds;
+    /// The other program while it runs, else 0.
+    pid_t other_id;
     struct task tasks[MAXIMUM_TASKS];
     int count;
 };
@@ -59,6 +64,26 @@ static void forget(struct tracing *tracing, pid_t id) {
         if (tracing->tasks[i].id == id) tracing->tasks[i] = tracing->tasks[--tracing->count];
 }
 
+/// Runs the other program for as long as it may take.
+static int run_other(struct tracing *tracing) {
+    pid_t id = fork();
+    if (id < 0) return -1;
+    if (id == 0) {
+        setpgid(0, 0);
+        alarm(10);
+        cprocess_become(tracing->other);
+    }
+    struct pollfd notice = {.fd = (int)syscall(SYS_pidfd_open, id, 0), .events = POLLIN};
+    int ready;
+    do ready = poll(&notice, 1, tracing->patience_milliseconds);
+    while (ready < 0 && errno == EINTR);
+    close(notice.fd);
+    if (ready > 0) return waitpid(id, &tracing->report->other_status, 0) < 0 ? -1 : 0;
+    tracing->other_id = id;
+    tracing->report->other_waited = 1;
+    return 0;
+}
+
 static void note_entry(struct tracing *tracing, const struct task *task) {
     struct __ptrace_syscall_info call;
     memset(&call, 0, sizeof call);
@@ -68,11 +93,15 @@ static void note_entry(struct tracing *tracing, const struct task *task) {
     struct cprocess_report *report = tracing->report;
     if (task->role == plan->victim && call.entry.nr == SYS_read && call.entry.args[0] == 0 && !report->delivered)
         report->had_read_input = 1;
-    if (plan->counted != CPROCESS_ALL && plan->counted != task->role) return;
+    if (plan->counted == CPROCESS_READER) {
+        if (task->role != CPROCESS_PROGRAM || !report->had_read_input) return;
+    } else if (plan->counted != CPROCESS_ALL && plan->counted != task->role) {
+        return;
+    }
     report->calls++;
     if (report->calls != plan->call) return;
     pid_t victim = plan->victim == CPROCESS_PROGRAM ? tracing->program : process_of(task->id);
-    if (kill(victim, plan->signal) < 0) return;
+    if ((tracing->other != NULL ? run_other(tracing) : kill(victim, plan->signal)) < 0) return;
     report->delivered = 1;
     report->call_number = (long)call.entry.nr;
 }
@@ -96,8 +125,15 @@ static void handle_stop(struct tracing *tracing, pid_t id, int status) {
 
 int cprocess_trace(const struct cprocess_program *program, const struct cprocess_plan *plan,
                    struct cprocess_report *report) {
+    return cprocess_trace_beside(program, plan, NULL, 0, report);
+}
+
+int cprocess_trace_beside(const struct cprocess_program *program, const struct cprocess_plan *plan,
+                          const struct cprocess_program *other, int patience_milliseconds,
+                          struct cprocess_report *report) {
     memset(report, 0, sizeof *report);
-    struct tracing tracing = {.plan = plan, .report = report};
+    struct tracing tracing = {
+        .plan = plan, .report = report, .other = other, .patience_milliseconds = patience_milliseconds};
     tracing.program = fork();
     if (tracing.program < 0) return -errno;
     if (tracing.program == 0) {
@@ -121,7 +157,10 @@ int cprocess_trace(const struct cprocess_program *program, const struct cprocess
         pid_t id = waitpid(-1, &status, __WALL | __WNOTHREAD | (program_ended ? WNOHANG : 0));
         if (id < 0 && errno == EINTR) continue;
         if (id < 0) break;
-        if (id == 0) {
+        if (id > 0 && id == tracing.other_id) {
+            report->other_status = status;
+            tracing.other_id = 0;
+        } else if (id == 0) {
             if (waited_milliseconds == 5000) {
                 report->left_running = 1;
                 for (int i = 0; i < tracing.count; i++) kill(tracing.tasks[i].id, SIGKILL);

@@ -29,6 +29,8 @@ enum cprocess_role {
     CPROCESS_DELEGATE,
     /// Both.
     CPROCESS_ALL,
+    /// The program from when it begins to read its standard input: without what it takes to start.
+    CPROCESS_READER,
 };
 
 /// When a traced program gets a signal.
@@ -57,12 +59,22 @@ struct cprocess_report {
     int had_read_input;
     /// Whether a process of the program outlived it by more than five seconds and had to be killed.
     int left_running;
+    /// The wait status of the other program that ran meanwhile.
+    int other_status;
+    /// Whether the other program could not end before the first went on.
+    int other_waited;
 };
 
 /// Runs a program under ptrace(2), with all it starts, until the last of these processes has ended.
 /// It is killed by SIGALRM after ten seconds. Returns 0 or the negative errno.
 int cprocess_trace(const struct cprocess_program *program, const struct cprocess_plan *plan,
                    struct cprocess_report *report);
+
+/// Does the same, but instead of getting a signal the program stands still at that call while another program runs: to
+/// its end, or for as long as it is waited for, in case it waits for the first one.
+int cprocess_trace_beside(const struct cprocess_program *program, const struct cprocess_plan *plan,
+                          const struct cprocess_program *other, int patience_milliseconds,
+                          struct cprocess_report *report);
 
 /// Something of the host that stays visible to a confined thread.
 struct cprocess_view {
