@@ -111,7 +111,11 @@ let package = Package(
         .executable(name: "plugin-cases", targets: ["plugin-cases"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // C
@@ -151,6 +155,14 @@ let package = Package(
         // Overlay
         library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
+
+        library(
+            "EtcdClient",
+            [
+                "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
 
         library(
             "Flanneld",
