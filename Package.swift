@@ -114,6 +114,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
@@ -160,7 +161,8 @@ let package = Package(
             "EtcdClient",
             [
                 "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
 
@@ -194,6 +196,12 @@ let package = Package(
             name: "LinuxTesting",
             dependencies: ["JSON", "LinuxSystem"],
             path: "Tests/Support/LinuxTesting",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "EtcdTesting",
+            dependencies: ["LinuxSystem", "LinuxTesting"],
+            path: "Tests/Support/EtcdTesting",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -234,6 +242,7 @@ let package = Package(
             ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Netlink", "Overlay", "RouteNetlink"]
         ),
         tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
+        tests("EtcdClientTests", ["EtcdClient", "EtcdTesting", "LinuxSystem", "LinuxTesting"]),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",

@@ -4,6 +4,8 @@
 public struct EtcdError: Error, Hashable, Sendable {
     /// What kind of failure it is.
     public enum Code: Hashable, Sendable {
+        /// An endpoint, a certificate or a key file cannot be used.
+        case configuration
         /// No endpoint answered; nothing is known to have changed.
         case unreachable
         /// etcd answered that it cannot do it now, as without a quorum; nothing is known to have changed.
