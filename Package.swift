@@ -165,6 +165,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
+        library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
             "Flanneld",
@@ -243,6 +244,13 @@ let package = Package(
         ),
         tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
         tests("EtcdClientTests", ["EtcdClient", "EtcdTesting", "LinuxSystem", "LinuxTesting"]),
+        tests(
+            "OverlayEtcdTests",
+            [
+                "EtcdClient", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
+                "OverlayEtcd",
+            ]
+        ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(
             "NetlinkWitnessTests",
