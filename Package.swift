@@ -111,7 +111,12 @@ let package = Package(
         .executable(name: "plugin-cases", targets: ["plugin-cases"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // C
@@ -154,6 +159,16 @@ let package = Package(
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
+            "EtcdClient",
+            [
+                "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
+
+        library(
             "Flanneld",
             ["IPAddresses", "Overlay", .product(name: "ArgumentParser", package: "swift-argument-parser")]
         ),
@@ -183,6 +198,12 @@ let package = Package(
             name: "LinuxTesting",
             dependencies: ["JSON", "LinuxSystem"],
             path: "Tests/Support/LinuxTesting",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "EtcdTesting",
+            dependencies: ["LinuxSystem", "LinuxTesting"],
+            path: "Tests/Support/EtcdTesting",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -239,6 +260,14 @@ let package = Package(
             [
                 "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile",
                 "lease-holder",
+            ]
+        ),
+        tests("EtcdClientTests", ["EtcdClient", "EtcdTesting", "LinuxSystem", "LinuxTesting"]),
+        tests(
+            "OverlayEtcdTests",
+            [
+                "EtcdClient", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
+                "OverlayEtcd",
             ]
         ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),

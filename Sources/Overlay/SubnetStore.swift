@@ -21,9 +21,11 @@ public protocol SubnetStore: Sendable {
     /// The lease that the node has already is kept when it fits the configuration. A store that allocates nothing, as
     /// Kubernetes does not, returns what the node was given, or throws `storeUnavailable` until it was.
     ///
-    /// - Parameter previous: Subnets to prefer, such as those of an earlier subnet.env.
+    /// - Parameters:
+    ///   - node: What is published, once the subnets are known.
+    ///   - previous: Subnets to prefer, such as those of an earlier subnet.env.
     func holdLease(
-        publishing attributes: LeaseAttributes,
+        publishing node: NodeDescription,
         in network: NetworkConfiguration,
         previous: PerFamily<IPPrefix>
     ) async throws(OverlayError) -> HeldLease

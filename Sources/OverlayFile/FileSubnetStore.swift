@@ -39,11 +39,11 @@ public actor FileSubnetStore: SubnetStore {
     /// - Throws: `outOfSubnets`, `storeUnavailable`, `contention`, `duplicateNode`; after each of them a later call may
     ///   succeed.
     public func holdLease(
-        publishing attributes: LeaseAttributes,
+        publishing node: NodeDescription,
         in network: NetworkConfiguration,
         previous: PerFamily<IPPrefix> = PerFamily()
     ) throws(OverlayError) -> HeldLease {
-        let lease = try directory.hold(attributes, in: network, previous: previous)
+        let lease = try directory.hold(node, in: network, previous: previous)
         // Many renewals may be missed before anyone takes the node for gone.
         return HeldLease(lease: lease, renewal: .seconds(options.timeToLiveSeconds) / 24)
     }

@@ -10,7 +10,7 @@ extension LeaseDirectory {
 
     /// Renews this node's lease, or takes one.
     mutating func hold(
-        _ attributes: LeaseAttributes,
+        _ node: NodeDescription,
         in network: NetworkConfiguration,
         previous: PerFamily<IPPrefix>
     ) throws(OverlayError) -> Lease {
@@ -25,11 +25,15 @@ extension LeaseDirectory {
             if let entry = entries[key], kept == nil { preferred.prefer(entry.subnets) }
             try withdraw(key)
         }
-        if let kept, try renew(kept, attributes) { return try granted() }
+        if let kept, let entry = entries[kept] {
+            let attributes = node.attributes(for: entry.subnets, in: network, published: entry.file?.attributes)
+            if try renew(kept, attributes) { return try granted() }
+        }
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<Self.attempts {
             let picker = SubnetPicker(network, taken: entries.values.map(\.subnets))
             let subnets = try picker.pick(previous: preferred, using: &generator)
+            let attributes = node.attributes(for: subnets, in: network, published: nil)
             if try claim(subnets.leaseKey, attributes) { return try granted() }
             try lookOrThrow()
         }

@@ -75,6 +75,16 @@ extension LeaseAttributes {
     }
 }
 
+extension NodeDescription {
+    /// A node with a number, whose device is there already.
+    static func numbered(_ number: Int) -> NodeDescription {
+        NodeDescription(
+            publicAddresses: PerFamily(v4: IPAddress("192.0.2.\(number)")),
+            deviceMACs: PerFamily(v4: MACAddress("c6:d2:32:6f:8f:44"))
+        )
+    }
+}
+
 extension FileSubnetStore {
     /// Takes or renews the lease and returns its key.
     @discardableResult

@@ -1,0 +1,102 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import AsyncHTTPClient
+internal import JSON
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+
+extension EtcdError {
+    /// What etcd says is wrong.
+    init(_ failure: GatewayFailure, endpoint: String) {
+        let code: Code =
+            switch failure.code {
+            case .notFound: .notFound
+            case .outOfRange: .compacted
+            case .unauthenticated, .permissionDenied: .refused
+            case .unavailable, .deadlineExceeded, .resourceExhausted, .internalError, .unknown: .unavailable
+            case .invalidArgument, .failedPrecondition, nil: .invalidRequest
+            }
+        self.init(code, "\(endpoint): \(failure.text)")
+    }
+
+    /// An error in the answer of a request that etcd treats as a stream.
+    init(inBand failure: JSONValue, endpoint: String = "etcd") {
+        guard let described = GatewayFailure(failure) else {
+            self.init(.malformedAnswer, "\(endpoint): an error without a text")
+            return
+        }
+        self.init(described, endpoint: endpoint)
+    }
+
+    /// An answer that is none of etcd's gateway.
+    init(foreign status: UInt, endpoint: String) {
+        let advice =
+            status == 404
+            ? "is this etcd 3.4 or later, and is its gateway on (--enable-grpc-gateway)?" : "is this etcd?"
+        self.init(.malformedAnswer, "\(endpoint): status \(status) without a reason; \(advice)")
+    }
+
+    /// A connection that could not be made or was lost.
+    init(transport cause: any Error, endpoint: String) {
+        switch cause {
+        case let error as EtcdError: self = error
+        case let error as NIOConnectionError:
+            let reasons = error.connectionErrors.map { Self.text($0.error) }
+            let reason = reasons.first ?? "the name \"\(error.host)\" has no address"
+            self.init(.unreachable, "\(endpoint): \(reason)")
+        case let error as IOError: self.init(.unreachable, "\(endpoint): \(Self.text(error))")
+        case let error as HTTPClientError where error == .remoteConnectionClosed || error == .uncleanShutdown:
+            let advice =
+                endpoint.hasPrefix("https:")
+                ? "does it want a client certificate, or no TLS?" : "does it want https?"
+            self.init(.unreachable, "\(endpoint): the connection was closed without an answer; \(advice)")
+        case let error as HTTPClientError where error == .connectTimeout || error == .tlsHandshakeTimeout:
+            self.init(.unreachable, "\(endpoint): no connection within the time limit")
+        case NIOSSLError.handshakeFailed(let reason): self.init(handshake: "\(reason)", endpoint: endpoint)
+        case is NIOSSLExtraError:
+            self.init(.refused, "\(endpoint): the member's certificate is for another name (\(cause))")
+        case let error as BoringSSLError: self.init(handshake: "\(error)", endpoint: endpoint)
+        case is HTTPParserError:
+            self.init(.unreachable, "\(endpoint): the connection broke in the middle of an answer")
+        default: self.init(.unreachable, "\(endpoint): \(cause)")
+        }
+    }
+
+    /// A failure of TLS, told from what its library says, which has no codes for it.
+    private init(handshake reason: String, endpoint: String) {
+        let text =
+            if reason.contains("CERTIFICATE_VERIFY_FAILED") {
+                "the member's certificate is not signed by an authority that is trusted here"
+            } else if reason.contains("CERTIFICATE_REQUIRED") || reason.contains("BAD_CERTIFICATE")
+                || reason.contains("UNKNOWN_CA") || reason.contains("HANDSHAKE_FAILURE")
+            { "the member refuses this client's certificate, or wants one" } else if reason.contains("WRONG_VERSION") {
+                "the member does not speak TLS; write http://, or give it a certificate"
+            } else { "TLS failed" }
+        self.init(.refused, "\(endpoint): \(text) (\(reason))")
+    }
+
+    private static func text(_ error: any Error) -> String {
+        if let error = error as? IOError {
+            return error.errnoCode == refusedNumber ? "connection refused" : "\(error)"
+        }
+        if case .connectTimeout? = error as? ChannelError { return "no connection within the time limit" }
+        return "\(error)"
+    }
+
+    /// `ECONNREFUSED` of all Linux architectures but MIPS, SPARC and Alpha, on which Swift does not run.
+    private static var refusedNumber: CInt { 111 }
+
+    /// One error for all members that were asked.
+    init(all failures: [EtcdError]) {
+        guard let first = failures.first else {
+            self.init(.unreachable, "no member was asked")
+            return
+        }
+        // The most telling one counts: of two members one may be down, and the other refuse the password.
+        let code = [Code.refused, .malformedAnswer, .unavailable].first { code in failures.contains { $0.code == code }
+        }
+        self.init(code ?? first.code, failures.map(\.message).joined(separator: "; "))
+    }
+}
