@@ -108,8 +108,8 @@ public enum Change: Hashable, Sendable {
 extension Change {
     /// What is sent for it; nil when the device it is about is not there, and for what needs an answer of its own.
     func request(
-        uplink: LinkIndex,
-        devices: PerFamily<LinkIndex>
+        _ uplinks: PerFamily<LinkIndex>,
+        _ devices: PerFamily<LinkIndex>
     ) throws(NetlinkError) -> RouteRequest? {
         switch self {
         case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements, .refuseChecksumOffload: nil
@@ -141,9 +141,9 @@ extension Change {
                 nil
             }
         case .addRoute(let route):
-            if let route = route.route(uplink: uplink, devices) { try .addRoute(route) } else { nil }
+            if let route = route.route(uplinks, devices) { try .addRoute(route) } else { nil }
         case .replaceRoute(let route):
-            if let route = route.route(uplink: uplink, devices) { try .replaceRoute(route) } else { nil }
+            if let route = route.route(uplinks, devices) { try .replaceRoute(route) } else { nil }
         case .removeRoute(let route): try .removeRoute(route)
         case .removeNeighbor(let entry): try .removeNeighbor(entry)
         case .removeForwardingEntry(let entry): try .removeForwardingEntry(entry)
@@ -155,8 +155,8 @@ extension Change {
 
 extension DesiredRoute {
     /// The route as the kernel is told; nil when its device is not there.
-    func route(uplink: LinkIndex, _ devices: PerFamily<LinkIndex>) -> Route? {
-        guard let interface = usesTunnel ? devices[destination.family] : uplink else { return nil }
+    func route(_ uplinks: PerFamily<LinkIndex>, _ devices: PerFamily<LinkIndex>) -> Route? {
+        guard let interface = usesTunnel ? devices[destination.family] : uplinks[destination.family] else { return nil }
         return Route(
             destination: destination,
             gateway: gateway,

@@ -25,8 +25,8 @@ public struct DesiredState: Hashable, Sendable {
     public internal(set) var scopes = PerFamily<Scope>()
     /// The families that this node has a subnet of, but no address on the uplink for; they stay as they are.
     public internal(set) var familiesWithoutUplink: [AddressFamily] = []
-    /// The interface that packets leave this node by.
-    public let uplink: LinkIndex
+    /// The interface by which the packets of a family leave this node.
+    public let uplinks: PerFamily<LinkIndex>
     /// The tunnel device for the packets of a family.
     public internal(set) var devices = PerFamily<TunnelDevice>()
     /// The routes to the other nodes' subnets, in the order of their destinations; no two of them overlap.
@@ -41,16 +41,17 @@ public struct DesiredState: Hashable, Sendable {
     /// - Parameters:
     ///   - own: This node's lease; the device gets the MAC address that it publishes.
     ///   - peers: The other nodes' leases; the own one may be among them.
+    ///   - uplinks: The uplink of each family, each with its address of that family.
     ///   - formerDevices: The names of all devices that this node's daemon made and has not seen go. Nobody else can
     ///     tell them from those of another daemon on the same host. They are gone after a run that was complete.
     public init(
         own: Lease,
         peers: [Lease],
-        uplink: Uplink,
+        uplinks: PerFamily<Uplink>,
         configuration: NetworkConfiguration,
         formerDevices: [String] = []
     ) {
-        self.uplink = uplink.index
+        self.uplinks = PerFamily(v4: uplinks.v4?.index, v6: uplinks.v6?.index)
         // The device of a family that cannot be looked after now stays, too.
         let names = configuration.deviceNames
         self.formerDevices = formerDevices.filter { !names.contains($0) }
@@ -60,7 +61,7 @@ public struct DesiredState: Hashable, Sendable {
                 scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
                 continue
             }
-            guard let local = uplink.addresses[family] else {
+            guard let uplink = uplinks[family], let local = uplink.addresses[family] else {
                 familiesWithoutUplink.append(family)
                 continue
             }
@@ -84,6 +85,26 @@ public struct DesiredState: Hashable, Sendable {
             skippedPeers += selection.skipped
         }
     }
+
+    /// Finds out what should be where both families use one uplink.
+    public init(
+        own: Lease,
+        peers: [Lease],
+        uplink: Uplink,
+        configuration: NetworkConfiguration,
+        formerDevices: [String] = []
+    ) {
+        self.init(
+            own: own,
+            peers: peers,
+            uplinks: PerFamily(v4: uplink, v6: uplink),
+            configuration: configuration,
+            formerDevices: formerDevices
+        )
+    }
+
+    /// Whether packets of any family leave this node by an interface.
+    func isUplink(_ index: LinkIndex?) -> Bool { index != nil && (uplinks.v4 == index || uplinks.v6 == index) }
 }
 
 extension NetworkConfiguration {

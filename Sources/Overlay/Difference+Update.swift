@@ -21,12 +21,12 @@ extension Difference {
             addRoutes(
                 routes.wanted.filter { $0.destination.family == family },
                 routes.superfluous.filter { $0.destination.family == family }.compactMap { route in
-                    var kernel = route.route(uplink: desired.uplink, devices)
+                    var kernel = route.route(desired.uplinks, devices)
                     // What the kernel gives to a route without a metric, and shows.
                     if family == .v6 { kernel?.priority = 1024 }
                     return kernel
                 },
-                RouteOwnership(scope: scope, device: devices[family], uplink: desired.uplink, adopting: false)
+                RouteOwnership(scope: scope, device: devices[family], uplink: desired.uplinks[family], adopting: false)
             )
         }
         changes += removals
@@ -59,7 +59,7 @@ extension Difference {
 extension DesiredState {
     /// Whether the two differ at most in the peers and the routes to them.
     fileprivate func isAlike(_ other: DesiredState) -> Bool {
-        uplink == other.uplink && scopes == other.scopes && familiesWithoutUplink == other.familiesWithoutUplink
+        uplinks == other.uplinks && scopes == other.scopes && familiesWithoutUplink == other.familiesWithoutUplink
             && other.formerDevices.allSatisfy(formerDevices.contains)
             && AddressFamily.allCases.allSatisfy { devices[$0]?.withoutPeers == other.devices[$0]?.withoutPeers }
     }

@@ -47,7 +47,7 @@ public struct Difference: Hashable, Sendable {
             let owner = RouteOwnership(
                 scope: scope,
                 device: device?.link.index,
-                uplink: desired.uplink,
+                uplink: desired.uplinks[family],
                 adopting: adopting
             )
             // The routes through a device that is made anew go with it.

@@ -59,10 +59,10 @@ public struct EventFilter: Sendable {
         switch event {
         case .eventsLost: true
         case .link(let link), .linkRemoved(let link):
-            link.index == desired.uplink
+            desired.isUplink(link.index)
                 || (family(of: link.index) == nil && link.kind != "veth" && link.hairpinMode == nil && !link.isLoopback)
         case .address(let address), .addressRemoved(let address):
-            address.interface == desired.uplink
+            desired.isUplink(address.interface)
                 || (family(of: address.interface) == nil && !address.prefix.address.isLinkLocal
                     && !address.prefix.address.isLoopback)
         case .route(let route), .routeRemoved(let route):
@@ -79,7 +79,7 @@ public struct EventFilter: Sendable {
         return devices.v4 == index ? .v4 : devices.v6 == index ? .v6 : nil
     }
 
-    private func isUplinkOrDevice(_ index: LinkIndex) -> Bool { index == desired.uplink || family(of: index) != nil }
+    private func isUplinkOrDevice(_ index: LinkIndex) -> Bool { desired.isUplink(index) || family(of: index) != nil }
 
     /// Whether a device that could not be made may have had this one in its way.
     private func couldBeInTheWay(_ link: Link) -> Bool {
@@ -88,13 +88,13 @@ public struct EventFilter: Sendable {
 
     private func concerns(_ link: Link) -> Bool {
         // How the uplink was before is not known here, and it changes seldom.
-        if link.index == desired.uplink { return true }
+        if desired.isUplink(link.index) { return true }
         if let family = family(of: link.index) { return desired.devices[family]?.isHeld(by: link) != true }
         return couldBeInTheWay(link) || desired.devices.families.contains { desired.devices[$0]?.name == link.name }
     }
 
     private func concerns(_ address: LinkAddress, isRemoval: Bool) -> Bool {
-        if address.interface == desired.uplink {
+        if desired.isUplink(address.interface) {
             // Routes go with the last address, and come again with the first.
             return desired.scopes[address.prefix.family] != nil && !address.prefix.address.isLinkLocal
         }
@@ -116,14 +116,19 @@ public struct EventFilter: Sendable {
 
     private func owner(of family: AddressFamily) -> RouteOwnership? {
         desired.scopes[family].map {
-            RouteOwnership(scope: $0, device: devices[family], uplink: desired.uplink, adopting: false)
+            RouteOwnership(
+                scope: $0,
+                device: devices[family],
+                uplink: desired.uplinks[$0.network.family],
+                adopting: false
+            )
         }
     }
 
     private func concerns(_ route: Route) -> Bool {
         guard let owner = owner(of: route.destination.family) else { return false }
         if let wanted = wanted(route) { return !owner.matches(route, wanted) }
-        if route.interface == desired.uplink, route.gateway == nil,
+        if route.interface != nil, route.interface == desired.uplinks[route.destination.family], route.gateway == nil,
             desired.routes.contains(where: { !$0.usesTunnel && route.destination.contains($0.gateway) })
         {
             // A subnet is on the uplink again, and with it the nodes that routes lead through.

@@ -56,7 +56,7 @@ public struct Reconciler: ~Copyable {
             default: rest.append(change)
             }
         }
-        try perform(rest, uplink: desired.uplink, &report)
+        try perform(rest, desired.uplinks, &report)
         // A device that works for some peers is better than none.
         if desired.devices.families == report.devices.families {
             for (change, link) in former { removeDevice(change, link, &report) }
@@ -77,7 +77,7 @@ public struct Reconciler: ~Copyable {
         else { return try run(desired) }
         held = nil
         var report = ReconciliationReport(difference, after: last.report)
-        try perform(difference.changes, uplink: desired.uplink, &report)
+        try perform(difference.changes, desired.uplinks, &report)
         if report.isComplete, !report.isSurprised { held = (desired, report) }
         return report
     }
@@ -141,14 +141,14 @@ public struct Reconciler: ~Copyable {
 
     private borrowing func perform(
         _ changes: [Change],
-        uplink: LinkIndex,
+        _ uplinks: PerFamily<LinkIndex>,
         _ report: inout ReconciliationReport
     ) throws(NetlinkError) {
         var sent: [Change] = []
         var requests: [RouteRequest] = []
         for change in changes {
             do throws(NetlinkError) {
-                guard let request = try change.request(uplink: uplink, devices: report.devices) else { continue }
+                guard let request = try change.request(uplinks, report.devices) else { continue }
                 requests.append(request)
                 sent.append(change)
             } catch {

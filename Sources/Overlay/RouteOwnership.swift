@@ -9,7 +9,7 @@ struct RouteOwnership {
     /// The tunnel device, when it is there and stays.
     let device: LinkIndex?
     /// The interface that the peers are reached by.
-    let uplink: LinkIndex
+    let uplink: LinkIndex?
     /// Whether flannel's routes are taken over.
     let adopting: Bool
 
@@ -28,7 +28,7 @@ struct RouteOwnership {
     func adopts(_ route: Route, wanted: DesiredRoute?) -> Bool {
         guard isLeaseSized(route) else { return false }
         if isOnDevice(route) { return true }
-        return wanted != nil && route.interface == uplink && route.gateway == wanted?.gateway
+        return wanted != nil && uplink != nil && route.interface == uplink && route.gateway == wanted?.gateway
     }
 
     /// Whether flannel made it and it leads through the device.

@@ -20,7 +20,12 @@ import Testing
         #expect(device.address == IPPrefix(host: base))
         #expect(
             device.settings
-                == VXLANSettings(vni: 1, underlay: desired.uplink, local: try Fleet.node(1, family), port: 8472)
+                == VXLANSettings(
+                    vni: 1,
+                    underlay: desired.uplinks[family],
+                    local: try Fleet.node(1, family),
+                    port: 8472
+                )
         )
         let subnet = try Fleet.subnet(2, family)
         let mac = TunnelDevice.chooseMAC(vni: 1, subnet: subnet, adopted: nil, published: nil)
@@ -269,5 +274,33 @@ import Testing
         #expect(device.settings.learning && device.settings.groupBasedPolicy)
         options.underlayMTU = 9000
         #expect(try Fleet.desired([], .vxlan(options)).devices.v6?.mtu == 1430)
+    }
+}
+
+@Suite struct UplinkPerFamilyTests {
+    @Test func `families may leave by different interfaces`() throws {
+        let (first, second) = (
+            try Fleet.uplink(1, families: [.v4]), try Fleet.uplink(1, index: LinkIndex(rawValue: 77))
+        )
+        let desired = DesiredState(
+            own: try Fleet.lease(1),
+            peers: [try Fleet.lease(2)],
+            uplinks: PerFamily(v4: first, v6: second),
+            configuration: try Fleet.configuration(.vxlan(NetworkConfiguration.VXLANOptions()))
+        )
+        #expect(desired.uplinks.v4 == first.index)
+        #expect(desired.devices.v4?.settings.underlay == first.index)
+        #expect(desired.devices.v6?.settings.underlay == LinkIndex(rawValue: 77))
+    }
+
+    @Test func `a family without an uplink is left alone`() throws {
+        let desired = DesiredState(
+            own: try Fleet.lease(1),
+            peers: [try Fleet.lease(2)],
+            uplinks: PerFamily(v4: try Fleet.uplink(1)),
+            configuration: try Fleet.configuration(.vxlan(NetworkConfiguration.VXLANOptions()))
+        )
+        #expect(desired.familiesWithoutUplink == [.v6])
+        #expect(desired.scopes.families == [.v4])
     }
 }

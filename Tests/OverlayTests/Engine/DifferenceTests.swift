@@ -198,7 +198,7 @@ import Testing
         let other = Route(
             destination: try Fleet.subnet(5, .v4),
             gateway: try Fleet.node(5, .v4),
-            interface: desired.uplink,
+            interface: desired.uplinks.v4,
             protocolNumber: 4
         )
         kernel.routes.v4?.append(other)

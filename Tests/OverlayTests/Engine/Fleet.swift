@@ -116,7 +116,7 @@ extension KernelState {
                 Route(
                     destination: route.destination,
                     gateway: route.gateway,
-                    interface: route.usesTunnel ? index : desired.uplink,
+                    interface: route.usesTunnel ? index : desired.uplinks[family],
                     priority: family == .v4 ? nil : 1024,
                     table: 254,
                     scope: 0,

@@ -21,7 +21,7 @@ do {
     options.createsDefaultNetwork = false
     let store = try FileSubnetStore(options)
     let held = try await store.holdLease(
-        publishing: LeaseAttributes(publicAddresses: PerFamily(v4: address), backendType: .hostGateway),
+        publishing: NodeDescription(publicAddresses: PerFamily(v4: address)),
         in: NetworkConfiguration(parsing: Array(arguments[4].utf8)),
         previous: arguments.count > 5 ? PerFamily(leaseKey: arguments[5]) ?? PerFamily() : PerFamily()
     )
