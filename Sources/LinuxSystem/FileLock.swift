@@ -33,6 +33,15 @@ public struct FileLock: ~Copyable {
         }
         return FileLock(descriptor: descriptor)
     }
+
+    /// Takes the lock on a file, making the file when it is missing; nil when somebody else holds it.
+    public static func acquireIfFree(_ path: String, mode: UInt32 = 0o600) throws(SystemCallError) -> FileLock? {
+        let descriptor = try OwnedFileDescriptor.open(path, .readCreating(mode: mode))
+        if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(descriptor: descriptor) }
+        let number = ErrorNumber.current
+        guard number == .tryAgain else { throw SystemCallError("flock", on: path, number) }
+        return nil
+    }
 }
 
 /// SIGTERM, SIGINT and SIGHUP, turned from sudden death into a question a recipe asks between steps.

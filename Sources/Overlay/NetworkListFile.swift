@@ -39,6 +39,14 @@ public struct NetworkListFile: Sendable {
         )
     }
 
+    /// Whether there is a list in its place that was not written here.
+    public var isForeign: Bool {
+        get throws(SystemCallError) {
+            guard let content = try File.contentsIfPresent(of: path) else { return false }
+            return try File.contentsIfPresent(of: record) != content
+        }
+    }
+
     /// Writes the list, unless it is there already.
     ///
     /// - Returns: Whether it was written.

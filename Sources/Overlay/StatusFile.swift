@@ -1,6 +1,5 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 internal import JSON
 public import LinuxSystem
 
@@ -40,27 +39,25 @@ public struct StatusFile: Hashable, Sendable {
         JSONValue.object(
             JSONObject([
                 ("state", .string(state.rawValue)), ("lastError", .string(lastError)),
-                ("since", .string(Self.timestamp(since))),
+                ("since", .string(Timestamp.text(since))),
             ])
         ).text()
+    }
+
+    /// Reads what was written; nil when there is nothing, or nothing that can be read.
+    public init?(at path: String) {
+        guard let contents = try? File.contentsIfPresent(of: path, limit: 64 << 10),
+            let document = try? JSONNode(JSONValue(parsing: contents)),
+            let state = try? document.requiredMember("state").string(),
+            let known = State(rawValue: state),
+            let since = try? Timestamp.seconds(document.requiredMember("since").string())
+        else { return nil }
+        self.init(known, lastError: (try? document["lastError"]?.string()) ?? "", since: since)
     }
 
     /// Replaces the file at once; readers see the old one or the new one.
     public func write(to path: String) throws(SystemCallError) {
         try Directory.create(Path.parent(of: path), mode: 0o755)
         try File.replace(path, with: text, mode: 0o644)
-    }
-
-    /// A moment in UTC as RFC 3339 writes it.
-    static func timestamp(_ seconds: Int64) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        let pad = { (number: Int32, width: Int) in
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return "\(pad(parts.tm_year + 1900, 4))-\(pad(parts.tm_mon + 1, 2))-\(pad(parts.tm_mday, 2))"
-            + "T\(pad(parts.tm_hour, 2)):\(pad(parts.tm_min, 2)):\(pad(parts.tm_sec, 2))Z"
     }
 }

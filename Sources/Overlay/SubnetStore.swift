@@ -47,11 +47,16 @@ public struct HeldLease: Hashable, Sendable {
     ///
     /// Nil when the lease does not end by itself.
     public var renewal: Duration?
+    /// How long from now nobody else can be given the subnets, whatever happens to this node.
+    ///
+    /// Nil when the lease does not end by itself.
+    public var validity: Duration?
 
     /// Creates a grant.
-    public init(lease: Lease, renewal: Duration?) {
+    public init(lease: Lease, renewal: Duration?, validity: Duration? = nil) {
         self.lease = lease
         self.renewal = renewal
+        self.validity = validity
     }
 }
 

@@ -1,6 +1,5 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 internal import LinuxSystem
 public import Overlay
 
@@ -55,9 +54,16 @@ public struct FileSnapshots: AsyncSequence, Sendable {
                     let watch = try? DirectoryWatch.open()
                     repeat {
                         // Watched before it is looked at: a change between the two is told.
-                        try? watch?.watch("\(options.directory)/subnets")
+                        let subnets = "\(options.directory)/subnets"
+                        var isWatched = (try? watch?.watch(subnets)) != nil
+                        // What is not there yet will be told by the directory that it is made in.
+                        if !isWatched, (try? watch?.watch(options.directory)) != nil {
+                            isWatched = (try? watch?.watch(subnets)) != nil
+                        }
                         if case .terminated = continuation.yield() { return }
-                        let period = Deadline.after(options.pollPeriod)
+                        let period = Deadline.after(
+                            isWatched ? options.pollPeriod : Swift.min(options.pollPeriod, .seconds(1))
+                        )
                         if (try? watch?.waitForChange(until: period)) == nil { period.wait() }
                     } while true
                 }
@@ -66,18 +72,6 @@ public struct FileSnapshots: AsyncSequence, Sendable {
                     continuation.finish()
                 }
             }
-        }
-    }
-}
-
-extension Deadline {
-    /// Waits for the deadline, where there is nothing else to wait for.
-    fileprivate func wait() {
-        var left = remainingNanoseconds
-        while left > 0 {
-            var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-            nanosleep(&time, nil)
-            left = remainingNanoseconds
         }
     }
 }

@@ -45,7 +45,8 @@ public actor FileSubnetStore: SubnetStore {
     ) throws(OverlayError) -> HeldLease {
         let lease = try directory.hold(node, in: network, previous: previous)
         // Many renewals may be missed before anyone takes the node for gone.
-        return HeldLease(lease: lease, renewal: .seconds(options.timeToLiveSeconds) / 24)
+        let validity = Duration.seconds(options.timeToLiveSeconds)
+        return HeldLease(lease: lease, renewal: validity / 24, validity: validity)
     }
 
     /// Removes this node's lease.

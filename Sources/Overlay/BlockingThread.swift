@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import LinuxSystem
-internal import Overlay
 internal import Synchronization
 
 /// Work for a thread of its own.
@@ -11,9 +10,11 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-/// Runs work on a new thread, which ends with it: calls on a shared directory may block for as long as its server is
-/// away, and must not hold up the threads that all tasks share.
-func startThread(_ body: @escaping @Sendable () -> Void) throws(OverlayError) {
+/// Runs work on a new thread, which ends with it.
+///
+/// Calls that block, on a shared directory for as long as its server is away, must not hold up the threads that all tasks
+/// share.
+public func startThread(_ body: @escaping @Sendable () -> Void) throws(OverlayError) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
@@ -36,11 +37,11 @@ func startThread(_ body: @escaping @Sendable () -> Void) throws(OverlayError) {
 }
 
 /// Runs an actor's jobs, one after the other, on a thread of its own.
-final class BlockingExecutor: SerialExecutor {
+public final class BlockingExecutor: SerialExecutor {
     private let queue = JobQueue()
 
     /// Starts the thread, which lives until the executor ends.
-    init() throws(OverlayError) {
+    public init() throws(OverlayError) {
         try startThread { [queue] in
             while let (job, executor) = queue.next() { job.runSynchronously(on: executor) }
         }
@@ -48,7 +49,8 @@ final class BlockingExecutor: SerialExecutor {
 
     deinit { queue.close() }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    /// Adds a job behind all others.
+    public func enqueue(_ job: consuming ExecutorJob) {
         queue.append((UnownedJob(job), asUnownedSerialExecutor()))
     }
 }

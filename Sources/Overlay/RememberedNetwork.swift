@@ -1,0 +1,82 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import JSON
+internal import LinuxSystem
+
+/// What a node knew last, on its disk: with it the node works after a reboot while the store cannot be reached.
+public struct RememberedNetwork: Hashable, Sendable {
+    /// The network's configuration.
+    public var configuration: NetworkConfiguration
+    /// The node's own lease.
+    public var own: Lease
+    /// Until when nobody else can have been given the own subnets, in seconds since 1970; nil when the lease does not end.
+    public var validUntil: Int64?
+    /// The leases of all others.
+    public var peers: [Lease]
+
+    /// Describes what is known.
+    public init(configuration: NetworkConfiguration, own: Lease, validUntil: Int64?, peers: [Lease]) {
+        self.configuration = configuration
+        self.own = own
+        self.validUntil = validUntil
+        self.peers = peers
+    }
+
+    /// Where it is, below a directory that outlives reboots.
+    public static func path(in stateDirectory: String) -> String { "\(stateDirectory)/last-known.json" }
+
+    /// Reads a file; nil when there is none.
+    public init?(at path: String) throws(OverlayError) {
+        let contents: [UInt8]?
+        // 5,000 leases are one megabyte.
+        do throws(SystemCallError) { contents = try File.contentsIfPresent(of: path, limit: 256 << 20) } catch {
+            throw OverlayError(.localFile, error)
+        }
+        guard let contents else { return nil }
+        do throws(OverlayError) {
+            let document = try legible { () throws(JSONError) in JSONNode(try JSONValue(parsing: contents)) }
+            let read = try legible { () throws(JSONError) in
+                (
+                    try document.requiredMember("configuration"), try document.requiredMember("own"),
+                    try document.member("validUntil")?.integer(in: 0...Int64.max),
+                    try document.requiredMember("peers").elements()
+                )
+            }
+            configuration = try NetworkConfiguration(read.0)
+            own = try Lease(remembered: read.1)
+            validUntil = read.2
+            peers = try read.3.map { (node) throws(OverlayError) in try Lease(remembered: node) }
+        } catch { throw OverlayError(error.code, "\(path): \(error.message)", advice: "it is written anew later") }
+    }
+
+    /// Replaces the file, so that it outlives a power cut.
+    public func write(to path: String) throws(OverlayError) {
+        var document = JSONObject()
+        document["configuration"] = configuration.json
+        document["own"] = own.remembered
+        document["validUntil"] = validUntil.map { .integer($0) }
+        document["peers"] = .array(peers.map(\.remembered))
+        do throws(SystemCallError) {
+            try Directory.create(Path.parent(of: path), mode: 0o755)
+            try File.replace(path, with: JSONValue.object(document).text(), mode: 0o600, durability: .powerCut)
+        } catch { throw OverlayError(.localFile, error) }
+    }
+}
+
+extension Lease {
+    /// The members of the lease's value, and its key.
+    fileprivate var remembered: JSONValue {
+        guard var members = attributes.json.object else { return attributes.json }
+        members["Key"] = .string(subnets.leaseKey)
+        return .object(members)
+    }
+
+    fileprivate init(remembered node: JSONNode) throws(OverlayError) {
+        let key = try legible { () throws(JSONError) in try node.requiredMember("Key").string() }
+        guard let subnets = PerFamily<IPPrefix>(leaseKey: key) else {
+            throw OverlayError(.malformedText, "\(node.path(of: "Key")) is \"\(key)\"")
+        }
+        self.init(subnets: subnets, attributes: try LeaseAttributes(node))
+    }
+}
