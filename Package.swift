@@ -107,6 +107,7 @@ let package = Package(
     name: "swift-cni",
     products: plugins.map(\.product) + [
         .executable(name: "cnitool", targets: ["cnitool"]),
+        .executable(name: "flanneld", targets: ["flanneld"]),
         .executable(name: "plugin-bench", targets: ["plugin-bench"]),
         .executable(name: "plugin-cases", targets: ["plugin-cases"]),
     ],
@@ -168,11 +169,6 @@ let package = Package(
         ),
         library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
-        library(
-            "Flanneld",
-            ["IPAddresses", "Overlay", .product(name: "ArgumentParser", package: "swift-argument-parser")]
-        ),
-
         // Tools
         .executableTarget(
             name: "cnitool",
@@ -184,6 +180,31 @@ let package = Package(
             path: "Sources/Tools/cnitool",
             swiftSettings: strict,
             linkerSettings: fullyStatic
+        ),
+        .target(
+            name: "Flanneld",
+            dependencies: [
+                "EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "Overlay", "OverlayEtcd",
+                "OverlayFile", "RouteNetlink",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Tools/flanneld/Flanneld",
+            swiftSettings: strict
+        ),
+        // It resolves names, which a static glibc cannot do without the host's own modules: only Swift's libraries are in it.
+        .executableTarget(
+            name: "flanneld",
+            dependencies: ["Flanneld"],
+            path: "Sources/Tools/flanneld",
+            exclude: ["Flanneld"],
+            swiftSettings: strict
         ),
 
         // Tests

@@ -32,6 +32,22 @@ public struct DaemonOptions: Hashable, Sendable {
         public var password: String
     }
 
+    /// What is logged, and how.
+    public struct LogOptions: Hashable, Sendable {
+        /// Whether each line is a JSON object.
+        public var isJSON: Bool
+        /// Whether details are logged, too.
+        public var isVerbose: Bool
+
+        init(format: String, verbosity: Int) throws(OverlayError) {
+            guard let format = LineLogHandler.Format(rawValue: format) else {
+                throw OverlayError(.option, "--log-format is \"\(format)\"", advice: "write text or json")
+            }
+            isJSON = format == .json
+            isVerbose = verbosity > 0
+        }
+    }
+
     /// Where leases are kept.
     public var store: Store
     /// Which interface is used.
@@ -54,6 +70,10 @@ public struct DaemonOptions: Hashable, Sendable {
     public var healthPort: UInt16
     /// `--subnet-lease-renew-margin`, in minutes.
     public var renewalMargin: Int
+    /// `--state-dir`: what this node must not forget.
+    public var stateDirectory: String
+    /// `--log-format`, `-v`.
+    public var log: LogOptions
 
     /// Reads arguments and environment.
     ///
@@ -110,6 +130,8 @@ public struct DaemonOptions: Hashable, Sendable {
             )
         }
         renewalMargin = flags.subnetLeaseRenewMargin
+        stateDirectory = try Self.absolute(flags.stateDirectory, "state-dir")
+        log = try LogOptions(format: flags.logFormat, verbosity: flags.verbosity)
     }
 
     private static func store(_ flags: DaemonFlags, isEtcdGiven: Bool) throws(OverlayError) -> Store {

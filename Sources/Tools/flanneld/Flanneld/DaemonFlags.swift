@@ -34,6 +34,14 @@ struct DaemonFlags: ParsableArguments {
     @Option(help: "File with the list to write instead of the usual one.") var cniConfTemplate = ""
     @Option(help: "Address of the health server.") var healthzIp = "0.0.0.0"
     @Option(help: "Port of the health server; 0 for none.") var healthzPort = 0
+    @Option(name: .customLong("state-dir"), help: "Directory for what this node must not forget.")
+    var stateDirectory = "/var/lib/flannel"
+    @Option(help: "How log lines are written: text or json.") var logFormat = "text"
+    @Option(name: .customLong("v"), help: "How much is logged: 0, or 1 and more for details.") var verbosity = 0
+    @Option(help: "Without effect: traffic rules are repaired when they change, not every so many seconds.")
+    var iptablesResync = 5
+    @Option(help: "Without effect, as is log_backtrace_at.") var vmodule = ""
+    @Option(name: .customLong("log_backtrace_at"), help: .hidden) var logBacktraceAt = ""
 
     /// Which of them are valued, and which are true or false.
     static var spelling: FlagSpelling {
@@ -43,6 +51,7 @@ struct DaemonFlags: ParsableArguments {
                 "etcd-username",
                 "etcd-password", "iface", "iface-regex", "iface-can-reach", "public-ip", "public-ipv6", "subnet-file",
                 "subnet-lease-renew-margin", "cni-conf-dir", "cni-conf-template", "healthz-ip", "healthz-port",
+                "state-dir", "log-format", "v", "iptables-resync", "vmodule", "log_backtrace_at",
             ],
             boolean: ["kube-subnet-mgr", "ip-masq", "ip-masq-fully-random-disable", "iptables-forward-rules"]
         )

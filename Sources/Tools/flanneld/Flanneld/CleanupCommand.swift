@@ -1,0 +1,81 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import LinuxSystem
+internal import Netlink
+internal import Overlay
+internal import OverlayFile
+internal import RouteNetlink
+
+/// `flanneld cleanup`: removes all that the daemon has made on this node, so that nothing of the overlay is left.
+///
+/// It goes by what the daemon wrote down, and can be repeated: what is gone already is no error.
+struct CleanupCommand: Sendable {
+    private let options: DaemonOptions
+
+    init(_ options: DaemonOptions) { self.options = options }
+
+    /// Removes the network list first, so that nobody attaches a container any more, and the lease last, so that nobody is
+    /// given the subnet while this node still uses it.
+    func run() async throws(OverlayError) {
+        let lock = try DaemonLock(options)
+        let files = try NodeFiles(options)
+        if try files.withdrawNetworkList() { say("removed \(files.networkList?.path ?? "")") }
+        let remembered = try RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory))
+        let record = try NodeRecord(at: NodeRecord.path(in: options.stateDirectory))
+        do throws(NetlinkError) { try removeFromKernel(remembered, record) } catch {
+            throw OverlayError(.localFile, "\(error)", advice: "flanneld cleanup needs the capability CAP_NET_ADMIN")
+        }
+        let directory = Path.parent(of: files.subnetFile)
+        try remove([
+            files.subnetFile, files.statusFile, HealthServer.socketPath(beside: files.subnetFile),
+            RememberedNetwork.path(in: options.stateDirectory), NodeRecord.path(in: options.stateDirectory),
+        ])
+        try await releaseLease()
+        withExtendedLifetime(lock) {}
+        try remove(["\(directory)/flanneld.lock"])
+    }
+
+    private func removeFromKernel(_ remembered: RememberedNetwork?, _ record: NodeRecord) throws(NetlinkError) {
+        let socket = try RouteSocket.open()
+        for name in record.devices {
+            guard let link = try socket.link(named: name), link.kind == "vxlan" else { continue }
+            try socket.removeLink(link.index)
+            say("removed device \(name)")
+        }
+        for family in AddressFamily.allCases {
+            let network = remembered?.configuration.families[family]?.network
+            let routes = try socket.routes(family: family, table: 254).filter { route in
+                route.protocolNumber == DesiredState.routeProtocol
+                    && network.map { $0.contains(route.destination) } ?? false
+            }
+            guard !routes.isEmpty else { continue }
+            _ = try socket.performSeries(try routes.map { (route) throws(NetlinkError) in try .removeRoute(route) })
+            say("removed \(routes.count) routes")
+        }
+        if try !TrafficRuleKeeper.open().remove().isUnchanged { say("removed the traffic rules") }
+    }
+
+    private func remove(_ paths: [String]) throws(OverlayError) {
+        do throws(SystemCallError) {
+            for path in paths where try File.remove(path) { say("removed \(path)") }
+        } catch { throw OverlayError(.localFile, error) }
+    }
+
+    private func releaseLease() async throws(OverlayError) {
+        do throws(OverlayError) {
+            try await StoreFactory(options).withStore { (store) async throws(OverlayError) in
+                try await store.releaseLease()
+            }
+            say("gave the lease back to \(options.store.summary)")
+        } catch {
+            throw OverlayError(
+                error.code,
+                "nothing is left on this node, but the lease could not be given back: \(error.message)",
+                advice: "it ends by itself, or repeat the command with the daemon's flags when the store is there"
+            )
+        }
+    }
+
+    private func say(_ line: String) { StandardStream.output.write(line: line) }
+}

@@ -1,0 +1,49 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+/// What has been complained of, by topic, so that a fault is logged when it comes and when it goes, and not each second.
+struct Complaints: Sendable {
+    /// What a complaint is about.
+    enum Topic: String, CaseIterable, Sendable {
+        /// The store, or the lease in it.
+        case store
+        /// What the store holds.
+        case entries
+        /// The interface towards the other nodes.
+        case uplink
+        /// Peers that are left out.
+        case peers
+        /// What the kernel refused.
+        case kernel
+        /// Routes that somebody else made.
+        case routes
+        /// Traffic rules.
+        case rules
+        /// The node's files.
+        case files
+        /// What keeps Services from working on the same node.
+        case host
+    }
+
+    private var current: [Topic: [String]] = [:]
+
+    /// What is complained of now.
+    subscript(topic: Topic) -> [String] { current[topic] ?? [] }
+
+    /// Replaces the complaints about a topic.
+    ///
+    /// Two that differ only in the advice behind the semicolon are one.
+    ///
+    /// - Returns: Those that were not there before, and those that are no longer.
+    mutating func replace(_ topic: Topic, _ texts: [String]) -> (new: [String], gone: [String]) {
+        let before = current[topic] ?? []
+        if before == texts { return ([], []) }
+        current[topic] = texts.isEmpty ? nil : texts
+        let (old, new) = (Set(before.map(Self.fault)), Set(texts.map(Self.fault)))
+        return (
+            texts.filter { !old.contains(Self.fault($0)) },
+            before.filter { !new.contains(Self.fault($0)) }.map { String(Self.fault($0)) }
+        )
+    }
+
+    private static func fault(_ text: String) -> Substring { text.prefix { $0 != ";" } }
+}

@@ -1,0 +1,65 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import LinuxSystem
+internal import Logging
+internal import Overlay
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// The running daemon: the node's part of the overlay, what feeds it, and what tells of it.
+struct Daemon<Store: SubnetStore>: Service {
+    let options: DaemonOptions
+    let store: Store
+    let node: OverlayNode
+    let log: Logger
+    let systemd: SystemdNotifier
+
+    /// Works until it is asked to end; the overlay stays as it is.
+    func run() async throws {
+        let keeper = LeaseKeeper(store: store, node: node, bell: Bell())
+        let server = HealthServer(node, log)
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        await node.start()
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingDiscardingTaskGroup { group in
+                group.addTask { try await server.run(options) }
+                group.addTask { await keeper.run() }
+                group.addTask { await keeper.follow() }
+                group.addTask {
+                    while !Task.isCancelled {
+                        let change = await node.monitor.next()
+                        if !change.isEmpty, await node.kernelChanged(change) { keeper.bell.ring() }
+                    }
+                }
+                group.addTask {
+                    for await _ in reloads {
+                        log.notice("SIGHUP: reads the network's configuration again")
+                        keeper.bell.ring()
+                    }
+                }
+                group.addTask { await keepTime() }
+            }
+        }
+        systemd.stopping()
+        await save()
+        log.notice("ends; what is programmed stays, and containers reach each other without flanneld")
+    }
+
+    /// Lets the node look at everything from time to time, and keeps what it knows.
+    private func keepTime() async {
+        var seconds = 0
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            await node.tick()
+            // Not with each change: in a large cluster the file has a megabyte.
+            if seconds % 10 == 0 { await save() }
+            seconds += 1
+        }
+    }
+
+    private func save() async {
+        guard let remembered = await node.unsaved() else { return }
+        do throws(OverlayError) {
+            try remembered.write(to: RememberedNetwork.path(in: options.stateDirectory))
+        } catch { log.warning("\(error)") }
+    }
+}

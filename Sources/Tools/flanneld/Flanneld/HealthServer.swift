@@ -1,0 +1,146 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import JSON
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import Overlay
+
+/// Answers who asks how the node is: `/healthz`, `/readyz` and `/metrics` on a port, and these and `/status` on a socket
+/// file, which `flanneld status` uses.
+struct HealthServer: Sendable {
+    private let node: OverlayNode
+    private let log: Logger
+
+    init(_ node: OverlayNode, _ log: Logger) {
+        self.node = node
+        self.log = log
+    }
+
+    private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
+
+    /// The socket file that belongs to a `subnet.env`.
+    static func socketPath(beside subnetFile: String) -> String { "\(Path.parent(of: subnetFile))/flanneld.sock" }
+
+    /// Serves until the task is cancelled; an address that cannot be had is an error.
+    func run(_ options: DaemonOptions) async throws {
+        let path = Self.socketPath(beside: options.subnetFile)
+        try Directory.create(Path.parent(of: path), mode: 0o755)
+        let local = try await bootstrap.bind(
+            unixDomainSocketPath: path,
+            cleanupExistingSocketFile: true,
+            childChannelInitializer: Self.configure
+        )
+        _ = chmod(path, 0o600)
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await accept(local, isLocal: true) }
+            if options.healthPort != 0 {
+                let address = "\(options.healthAddress)"
+                let server = try await bind(address, options.healthPort)
+                log.info("answers on port \(options.healthPort) of \(address): /healthz, /readyz, /metrics")
+                group.addTask { try await accept(server, isLocal: false) }
+            }
+        }
+    }
+
+    private func bind(
+        _ address: String,
+        _ port: UInt16
+    ) async throws -> NIOAsyncChannel<Connection, Never> {
+        do {
+            return try await bootstrap.bind(
+                host: address,
+                port: Int(port),
+                childChannelInitializer: Self.configure
+            )
+        } catch {
+            throw OverlayError(
+                .option,
+                "port \(port) of \(address) cannot be opened: \(error)",
+                advice: "choose another one with --healthz-ip and --healthz-port, or 0 for none"
+            )
+        }
+    }
+
+    private var bootstrap: ServerBootstrap {
+        ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+    }
+
+    @Sendable private static func configure(_ channel: any Channel) -> EventLoopFuture<Connection> {
+        channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+            return try Connection(wrappingChannelSynchronously: channel)
+        }
+    }
+
+    private func accept(_ server: NIOAsyncChannel<Connection, Never>, isLocal: Bool) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            try await server.executeThenClose { connections in
+                for try await connection in connections {
+                    // One that breaks off is its own affair.
+                    group.addTask { try? await serve(connection, isLocal: isLocal) }
+                }
+            }
+        }
+    }
+
+    private func serve(_ connection: Connection, isLocal: Bool) async throws {
+        try await connection.executeThenClose { requests, answers in
+            var head: HTTPRequestHead?
+            for try await part in requests {
+                switch part {
+                case .head(let request): head = request
+                case .body: break
+                case .end:
+                    guard let request = head else { return }
+                    let answer = await answer(to: request, isLocal: isLocal)
+                    var headers = HTTPHeaders([
+                        ("content-type", answer.type), ("content-length", "\(answer.body.utf8.count)"),
+                    ])
+                    if !request.isKeepAlive { headers.add(name: "connection", value: "close") }
+                    let status = HTTPResponseHead(version: request.version, status: answer.status, headers: headers)
+                    try await answers.write(.head(status))
+                    if request.method != .HEAD {
+                        try await answers.write(.body(.byteBuffer(ByteBuffer(string: answer.body))))
+                    }
+                    try await answers.write(.end(nil))
+                    if !request.isKeepAlive { return }
+                }
+            }
+        }
+    }
+
+    private struct Answer {
+        var status = HTTPResponseStatus.ok
+        var type = "text/plain; charset=utf-8"
+        var body: String
+    }
+
+    private func answer(to request: HTTPRequestHead, isLocal: Bool) async -> Answer {
+        guard request.method == .GET || request.method == .HEAD else {
+            return Answer(status: .methodNotAllowed, body: "only GET and HEAD\n")
+        }
+        switch request.uri.split(separator: "?", maxSplits: 1).first ?? "/" {
+        case "/healthz":
+            // It answers only when the node's thread does, so that one that hangs is noticed.
+            await node.answerSign()
+            return Answer(body: "flanneld is running\n")
+        case "/readyz":
+            let obstacles = await node.obstacles
+            if obstacles.isEmpty { return Answer(body: "ready\n") }
+            return Answer(status: .serviceUnavailable, body: obstacles.map { "\($0)\n" }.joined())
+        case "/metrics":
+            return Answer(type: "text/plain; version=0.0.4; charset=utf-8", body: await node.metrics())
+        case "/status" where isLocal:
+            return Answer(
+                type: "application/json",
+                body: String(decoding: await node.status().text(.indented), as: UTF8.self) + "\n"
+            )
+        default: return Answer(status: .notFound, body: "there are /healthz, /readyz and /metrics\n")
+        }
+    }
+}

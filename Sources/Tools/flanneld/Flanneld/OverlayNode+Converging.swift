@@ -1,0 +1,218 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import LinuxSystem
+internal import Logging
+internal import Netlink
+internal import Overlay
+internal import RouteNetlink
+
+extension OverlayNode {
+    /// Why the kernel is looked at.
+    enum Cause: Sendable {
+        /// Something else should be now.
+        case plan
+        /// The kernel reported a change.
+        case change(KernelChange)
+        /// Time has passed.
+        case check
+    }
+
+    /// Takes notice of a change in the kernel.
+    func kernelChanged(_ change: KernelChange) -> Bool {
+        var isDescriptionNew = false
+        if change.contains(.uplink) {
+            let before = uplink.publicAddresses
+            lookForUplink()
+            isDescriptionNew = before != uplink.publicAddresses
+        }
+        converge(.change(change))
+        return isDescriptionNew
+    }
+
+    /// Repeats what failed when it is time to, and once a minute looks at everything.
+    func tick() {
+        guard plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) else { return }
+        lookForUplink()
+        converge(.check)
+    }
+
+    /// Finds out which interface leads to the other nodes.
+    func lookForUplink() {
+        guard let configuration else { return }
+        let before = uplink
+        do throws(NetlinkError) {
+            try uplink.update(options.uplink, configuration.families.families, socket)
+        } catch {
+            complain(.uplink, ["\(error)"])
+            return
+        }
+        for family in configuration.families.families {
+            guard let choice = uplink.choices[family], choice != before.choices[family] else { continue }
+            log.info(
+                "reaches other nodes from \(choice.address) on \(choice.name), MTU \(choice.mtu): \(choice.reason)\(choice.publicAddress == choice.address ? "" : "; they send to \(choice.publicAddress)")"
+            )
+        }
+        monitor.noteUplink(isMissing: !uplink.errors.families.isEmpty)
+        complain(.uplink, uplink.errors.families.compactMap { uplink.errors[$0]?.description })
+    }
+
+    /// How the other nodes reach this one; nil as long as there is no uplink.
+    func description() -> NodeDescription? {
+        lookForUplink()
+        guard let configuration, !uplink.choices.families.isEmpty else { return nil }
+        var description = NodeDescription(publicAddresses: uplink.publicAddresses)
+        if case .vxlan(let options) = configuration.backend {
+            for family in configuration.families.families {
+                let name = TunnelDevice.name(vni: options.vni, family)
+                if let link = try? socket.link(named: name), link.vxlan?.vni == options.vni {
+                    description.deviceMACs[family] = link.mac
+                }
+            }
+        }
+        return description
+    }
+
+    /// Makes the kernel hold what it should, and tells how far that is.
+    func converge(_ cause: Cause) {
+        defer { tell() }
+        guard let configuration, let own, let snapshot, !uplink.choices.families.isEmpty else { return }
+        let began = SystemClock.monotonic
+        if plan == nil || cause.isPlan || cause.concernsUplink {
+            makePlan(own, snapshot.peers, configuration)
+        }
+        guard let plan else { return }
+        do throws(NetlinkError) {
+            if !(cause.isPlan && progress.hasRun) || cause.concernsOverlay { reconciler.markDoubtful() }
+            if cause.concernsOverlay || cause.isPlan || !progress.hasRun {
+                let isFirst = !record.hasAdopted
+                let report =
+                    isFirst
+                    ? try reconciler.run(plan.desired, adopting: true) : try reconciler.update(plan.desired)
+                monitor.use(EventFilter(desired: plan.desired, devices: report.devices))
+                note(report, plan.desired, cause)
+            }
+            if cause.concernsRules || cause.isPlan || !progress.hasRun {
+                note(try rules.run(plan.rules), isRepair: !cause.isPlan && progress.hasRun)
+            }
+            progress.noteRun(at: began, until: SystemClock.monotonic)
+        } catch {
+            reconciler.markDoubtful()
+            counters.kernelErrors += 1
+            progress.noteFailure("\(error)", at: SystemClock.monotonic)
+            complain(.kernel, ["\(error)"])
+        }
+        counters.noteRun(SystemClock.monotonic - began)
+    }
+
+    private func makePlan(_ own: Lease, _ peers: [Lease], _ configuration: NetworkConfiguration) {
+        let desired = DesiredState(
+            own: own,
+            peers: peers,
+            uplinks: uplink.uplinks,
+            configuration: configuration,
+            formerDevices: record.devices
+        )
+        let names = desired.devices.families.compactMap { desired.devices[$0]?.name }
+        let rules = TrafficRules(
+            own: own,
+            configuration: configuration,
+            masquerades: options.masquerades,
+            randomizesPorts: options.randomizesPorts,
+            grantsForwarding: options.grantsForwarding
+        )
+        plan = Plan(desired: desired, rules: rules)
+        // Noted before they are made: what a crash leaves must be known as ours.
+        remember(devices: names + desired.formerDevices)
+        complain(.peers, desired.skippedPeers.map(\.description))
+    }
+
+    private func remember(devices: [String], hasAdopted: Bool = false) {
+        var record = record
+        record.devices = Set(devices).sorted()
+        record.hasAdopted = record.hasAdopted || hasAdopted
+        guard record != self.record else { return }
+        do throws(OverlayError) {
+            try record.write(to: NodeRecord.path(in: options.stateDirectory))
+            self.record = record
+        } catch { complain(.files, ["\(error)"]) }
+    }
+
+    private func note(_ report: ReconciliationReport, _ desired: DesiredState, _ cause: Cause) {
+        let isRepair = !cause.isPlan && progress.hasRun
+        counters.note(report, isRepair: isRepair)
+        if !report.repairs.isEmpty {
+            let changes = report.repairs.summary
+            log.log(level: isRepair ? .notice : .info, "\(isRepair ? "repaired" : "programmed"): \(changes)")
+            if isRepair { progress.lastRepair = (SystemClock.now / 1_000_000_000, changes) }
+        }
+        complain(.kernel, report.failures.map(\.description))
+        complain(
+            .routes,
+            report.conflictingRoutes.map { "route \($0) is somebody else's where one of ours belongs; remove it" }
+                + report.foreignRoutes.map { "route \($0) through our device is somebody else's; it stays" }
+        )
+        progress.report = report
+        if report.isComplete {
+            // The device of a family whose uplink is away is there, and not desired now.
+            remember(
+                devices: desired.devices.families.compactMap { desired.devices[$0]?.name }
+                    + record.devices.filter { !desired.formerDevices.contains($0) },
+                hasAdopted: true
+            )
+        }
+    }
+
+    private func note(_ report: TrafficRuleReport, isRepair: Bool) {
+        counters.note(report, isRepair: isRepair)
+        if !report.repairs.isEmpty {
+            let changes = report.repairs.summary
+            log.log(level: isRepair ? .notice : .info, "\(isRepair ? "repaired" : "set") traffic rules: \(changes)")
+            if isRepair { progress.lastRepair = (SystemClock.now / 1_000_000_000, changes) }
+        }
+        progress.ruleFailures = report.failures.map(\.description)
+        complain(.rules, progress.ruleFailures)
+    }
+
+    /// Logs complaints that are new, and those that no longer hold.
+    func complain(_ topic: Complaints.Topic, _ texts: [String]) {
+        let (new, gone) = complaints.replace(topic, texts)
+        // A thousand peers of another network are one fault.
+        for text in new.prefix(20) { log.warning("\(text)") }
+        if new.count > 20 { log.warning("and \(new.count - 20) more of this kind; see flanneld status") }
+        for text in gone.prefix(20) { log.info("no longer: \(text)") }
+    }
+}
+
+extension [Change.Kind: Int] {
+    /// The kinds and how often each occurred.
+    var summary: String {
+        sorted { $0.key.rawValue < $1.key.rawValue }
+            .map { "\($0.key.rawValue.replacing("_", with: " ")) (\($0.value))" }.joined(separator: ", ")
+    }
+}
+
+extension OverlayNode.Cause {
+    var isPlan: Bool { if case .plan = self { true } else { false } }
+    var concernsOverlay: Bool {
+        switch self {
+        case .plan: false
+        case .check: true
+        case .change(let change): !change.isDisjoint(with: [.overlay, .uplink])
+        }
+    }
+    var concernsUplink: Bool {
+        switch self {
+        case .plan: false
+        case .check: true
+        case .change(let change): change.contains(.uplink)
+        }
+    }
+    var concernsRules: Bool {
+        switch self {
+        case .plan: false
+        case .check: true
+        case .change(let change): change.contains(.rules)
+        }
+    }
+}

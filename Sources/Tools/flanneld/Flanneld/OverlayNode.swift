@@ -1,0 +1,215 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import IPAddresses
+internal import LinuxSystem
+internal import Logging
+internal import Netlink
+internal import Overlay
+internal import RouteNetlink
+
+/// This node's part of the overlay: knows what should be, makes the kernel hold it, and says how far that is.
+///
+/// It works on a thread of its own, as its calls to the kernel block for as long as the kernel takes. It never waits for the
+/// store: what the store says is handed to it.
+actor OverlayNode {
+    let options: DaemonOptions
+    let files: NodeFiles
+    let log: Logger
+    let systemd: SystemdNotifier
+    let monitor: KernelMonitor
+    private nonisolated let executor: BlockingExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    let socket: RouteSocket
+    var reconciler: Reconciler
+    let rules: TrafficRuleKeeper
+
+    // What should be is worked out from these.
+    var configuration: NetworkConfiguration?
+    var own: Lease?
+    var snapshot: SubnetSnapshot?
+    var uplink = UplinkView()
+
+    // What has been done.
+    var plan: Plan?
+    var record: NodeRecord
+    var progress = Progress()
+    var counters = Counters()
+    /// How far the overlay is, as the plugin has been told, by an earlier daemon perhaps.
+    var told: StatusFile?
+    /// What log and systemd have been told.
+    var announced: StatusFile.State?
+    /// Whether the overlay was ready in this boot.
+    var wasReady: Bool
+    /// Why there is no configuration or lease, or why the lease cannot be renewed.
+    var leaseProblem: OverlayError?
+    /// Until when the own lease is known to be this node's, in seconds since 1970; nil when it does not end.
+    var validUntil: Int64?
+    /// What is kept for the next boot has changed since it was written.
+    var isUnsaved = false
+    /// What has been complained of, so that it is said once.
+    var complaints = Complaints()
+
+    /// What should be, worked out from all that is known.
+    struct Plan {
+        var desired: DesiredState
+        var rules: TrafficRules
+    }
+
+    /// Opens what is used in the calling thread's namespace.
+    init(_ options: DaemonOptions, _ log: Logger, _ systemd: SystemdNotifier) throws(OverlayError) {
+        self.options = options
+        self.log = log
+        self.systemd = systemd
+        files = try NodeFiles(options)
+        record = try NodeRecord(at: NodeRecord.path(in: options.stateDirectory))
+        wasReady = files.wasReady
+        told = wasReady ? StatusFile(at: files.statusFile) : nil
+        executor = try BlockingExecutor()
+        monitor = try KernelMonitor.start()
+        do throws(NetlinkError) {
+            socket = try RouteSocket.open()
+            reconciler = try Reconciler.open()
+            rules = try TrafficRuleKeeper.open()
+        } catch {
+            throw OverlayError(.localFile, "\(error)", advice: "flanneld needs the capability CAP_NET_ADMIN")
+        }
+    }
+
+    /// Says that the overlay is not there yet, where it is not: after a reboot nothing of it is left but the network list.
+    func start() {
+        guard !wasReady else {
+            log.info("takes up what is there: \(files.subnetFile) is of this boot")
+            return
+        }
+        do throws(OverlayError) {
+            if try files.withdrawNetworkList() {
+                log.info("removed \(files.networkList?.path ?? "the network list") until the overlay is ready")
+            }
+        } catch { complain(.files, ["\(error)"]) }
+        tell()
+    }
+
+    // MARK: What the store says
+
+    /// Takes over the network's configuration.
+    func use(_ configuration: NetworkConfiguration) {
+        guard configuration != self.configuration else { return }
+        self.configuration = configuration
+        log.info("the network is \(configuration.summary)")
+        lookForUplink()
+        converge(.plan)
+    }
+
+    /// Takes over the own lease.
+    func use(_ held: HeldLease) {
+        leaseProblem = nil
+        complain(.store, [])
+        validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
+        isUnsaved = true
+        guard held.lease != own else { return }
+        if let before = own?.subnets, before != held.lease.subnets {
+            log.warning(
+                "the subnet is now \(held.lease.subnets.summary), no longer \(before.summary): containers attached before keep addresses that other nodes no longer find here; make them anew"
+            )
+        } else {
+            log.info("has subnet \(held.lease.subnets.summary)")
+        }
+        own = held.lease
+        converge(.plan)
+    }
+
+    /// Takes over all leases.
+    ///
+    /// - Returns: Whether the own lease is still there, as far as the store can tell.
+    func use(_ snapshot: SubnetSnapshot) -> Bool {
+        complain(.entries, snapshot.problems.map(\.description))
+        counters.noteSnapshot(snapshot)
+        // What the store knew before it could not be read any more, this node knows already.
+        if let outage = snapshot.outage {
+            complain(.store, ["\(outage)"])
+            return true
+        }
+        if snapshot.peers != self.snapshot?.peers || self.snapshot == nil {
+            self.snapshot = snapshot
+            isUnsaved = true
+            converge(.plan)
+        } else {
+            self.snapshot = snapshot
+            tell()
+        }
+        guard let own else { return true }
+        return snapshot.own?.subnets == own.subnets
+    }
+
+    /// Notes why there is no lease; without anything else to go by, uses what was known in an earlier boot.
+    func noteLeaseProblem(_ error: OverlayError) {
+        leaseProblem = error
+        complain(.store, ["\(error)"])
+        if snapshot == nil, own == nil, error.code == .storeUnavailable { useRemembered() }
+        tell()
+    }
+
+    private func useRemembered() {
+        let path = RememberedNetwork.path(in: options.stateDirectory)
+        do throws(OverlayError) {
+            guard let remembered = try RememberedNetwork(at: path) else { return }
+            // Without a store the lease cannot be renewed, and by now somebody else may have the subnet.
+            if let end = remembered.validUntil, end <= SystemClock.now / 1_000_000_000 {
+                log.warning("what is known of the network is from \(path), and too old: the lease has ended")
+                return
+            }
+            log.warning("the store cannot be reached; uses what was known last, \(remembered.peers.count) peers")
+            configuration = remembered.configuration
+            own = remembered.own
+            validUntil = remembered.validUntil
+            snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
+            lookForUplink()
+            converge(.plan)
+        } catch { complain(.files, ["\(error)"]) }
+    }
+
+    /// What should be kept for the next boot, when it has changed.
+    func unsaved() -> RememberedNetwork? {
+        guard isUnsaved, let configuration, let own, let snapshot else { return nil }
+        isUnsaved = false
+        return RememberedNetwork(
+            configuration: configuration,
+            own: own,
+            validUntil: validUntil,
+            peers: snapshot.peers
+        )
+    }
+
+    /// The subnets to prefer where there is no lease.
+    func previousSubnets() -> PerFamily<IPPrefix> {
+        if let own { return own.subnets }
+        if let file = try? SubnetFile(at: files.subnetFile) { return file.subnet }
+        return (try? RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory)))?.own.subnets
+            ?? PerFamily()
+    }
+}
+
+extension PerFamily where Value == IPPrefix {
+    /// The subnets, separated by "and".
+    var summary: String { families.compactMap { self[$0] }.map(\.description).joined(separator: " and ") }
+}
+
+extension NetworkConfiguration {
+    /// The networks and the backend, on one line.
+    var summary: String {
+        let networks = families.families.compactMap { families[$0]?.network.description }.joined(separator: " and ")
+        return "\(networks), backend \(backend.summary)"
+    }
+}
+
+extension NetworkConfiguration.Backend {
+    /// The backend's name, and its most important options.
+    var summary: String {
+        switch self {
+        case .vxlan(let options): "vxlan (VNI \(options.vni)\(options.directRouting ? ", DirectRouting" : ""))"
+        case .hostGateway: "host-gw"
+        case .alloc: "alloc"
+        }
+    }
+}

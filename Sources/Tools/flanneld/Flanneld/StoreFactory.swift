@@ -1,0 +1,52 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import EtcdClient
+internal import Overlay
+internal import OverlayEtcd
+internal import OverlayFile
+
+/// Makes the store that the options name.
+struct StoreFactory: Sendable {
+    private let options: DaemonOptions
+
+    init(_ options: DaemonOptions) { self.options = options }
+
+    /// Opens the store for as long as the body runs.
+    func withStore(
+        _ body: (any SubnetStore) async throws(OverlayError) -> Void
+    ) async throws(OverlayError) {
+        switch options.store {
+        case .directory(let directory):
+            var settings = FileStoreOptions(directory: directory)
+            settings.stateDirectory = options.stateDirectory
+            settings.subnetFile = options.subnetFile
+            try await body(try FileSubnetStore(settings))
+        case .etcd(let etcd):
+            let store = try EtcdSubnetStore(settings(of: etcd))
+            do throws(OverlayError) { try await body(store) } catch {
+                await store.shutdown()
+                throw error
+            }
+            await store.shutdown()
+        case .kubernetes:
+            throw OverlayError(
+                .option,
+                "--kube-subnet-mgr is not built yet",
+                advice: "use a shared directory with --store, or --etcd-endpoints"
+            )
+        }
+    }
+
+    private func settings(of etcd: DaemonOptions.EtcdOptions) -> EtcdStoreOptions {
+        var client = EtcdClientOptions(endpoints: etcd.endpoints)
+        client.authorityFile = etcd.authority.isEmpty ? nil : etcd.authority
+        client.certificateFile = etcd.certificate.isEmpty ? nil : etcd.certificate
+        client.privateKeyFile = etcd.key.isEmpty ? nil : etcd.key
+        if !etcd.username.isEmpty { client.user = .init(name: etcd.username, password: etcd.password) }
+        var settings = EtcdStoreOptions(client: client)
+        settings.prefix = etcd.prefix
+        settings.stateDirectory = options.stateDirectory
+        settings.renewalMargin = .seconds(60 * options.renewalMargin)
+        return settings
+    }
+}

@@ -1,0 +1,5 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import Flanneld
+
+await FlanneldCommand.main()
