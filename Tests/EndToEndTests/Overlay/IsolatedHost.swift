@@ -1,0 +1,71 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import LinuxSystem
+import LinuxTesting
+
+/// A machine in miniature: network and mount namespaces of its own, with `/run`, `/var/lib` and `/etc/cni` that are empty
+/// at first, kept by a process that ends with the test.
+///
+/// Whatever is done in it is gone with it: links, routes, rules, files.
+final class IsolatedHost: @unchecked Sendable {
+    private var keeper: ChildProcess
+    /// The process that keeps the namespaces.
+    let process: Int32
+
+    init() throws {
+        let directory = try TemporaryDirectory()
+        let announcement = directory.appending("pid")
+        // The keeper's own process, as `unshare` without --fork becomes it, reads until the test closes the pipe.
+        let script = """
+            set -e
+            mount --make-rprivate /
+            mount -t tmpfs none /run
+            mount -t tmpfs none /var/lib
+            ip link set lo up
+            # A real machine's link-local addresses are past the search for duplicates; without one it asks for no neighbour.
+            sysctl -qw net.ipv6.conf.default.accept_dad=0
+            echo $$ > "$1.new" && mv "$1.new" "$1"
+            exec cat
+            """
+        let words = ["--net", "--mount", "/bin/sh", "-c", script, "sh", announcement]
+        // A child dies with the thread that started it: that must be one that stays.
+        keeper = try ChildProcess.start(
+            "/usr/bin/unshare",
+            arguments: words,
+            environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        )
+        let deadline = Deadline.after(.seconds(10))
+        while !File.isRegular(announcement) {
+            guard deadline.remainingNanoseconds > 0 else { throw TestFailure("a machine in miniature does not start") }
+            usleep(2_000)
+        }
+        guard
+            let number = Int32(
+                String(decoding: try File.contents(of: announcement), as: UTF8.self).split(separator: "\n").joined()
+            )
+        else { throw TestFailure("the keeper of a machine says no number") }
+        process = number
+    }
+
+    /// The command line that runs a program on the machine.
+    func entering(_ words: [String]) -> [String] {
+        ["/usr/bin/nsenter", "--target", "\(process)", "--net", "--mount", "--"] + words
+    }
+
+    /// Runs a program on the machine and returns what it printed.
+    @discardableResult
+    func run(_ words: String...) throws -> String { try Command.run(entering(words)) }
+
+    /// Runs a shell script on the machine and returns what it printed.
+    @discardableResult
+    func shell(_ script: String) throws -> String { try Command.run(entering(["/bin/sh", "-e", "-c", script])) }
+
+    /// Runs a program on the machine and returns how it ended.
+    func outcome(_ words: String..., environment: [String]? = nil) throws -> ChildProcess.Outcome {
+        try Command.outcome(entering(words), environment: environment)
+    }
+
+    /// A file of the machine as the test sees it.
+    func path(_ path: String) -> String { "/proc/\(process)/root\(path)" }
+}

@@ -1,0 +1,138 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import IPAddresses
+import JSON
+import LinuxSystem
+import LinuxTesting
+import Testing
+
+/// A machine with an uplink and, when it is started, a real flanneld.
+final class OverlayNode: @unchecked Sendable {
+    let host: IsolatedHost
+    let number: Int
+    /// What flanneld is started with besides what follows from the number.
+    var flags: [String]
+    private var daemon: ChildProcess?
+    private let log: String
+
+    init(_ number: Int, _ host: IsolatedHost, log: String, flags: [String]) {
+        self.number = number
+        self.host = host
+        self.log = log
+        self.flags = flags
+    }
+
+    /// Starts flanneld; it ends with the test at the latest.
+    func start(_ more: String...) throws {
+        // The daemon is the shell's successor, and so has the number that kill needs.
+        let words = host.entering(
+            ["/bin/sh", "-c", "echo $$ > /run/flanneld.pid; exec \"$@\" 2>> \(log)", "sh"]
+                + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
+        )
+        daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])
+    }
+
+    /// Ends flanneld with a signal and waits for its end.
+    func stop(_ signal: Int32 = SIGTERM) throws {
+        guard let process = try daemonProcess() else { throw TestFailure("no flanneld runs on node \(number)") }
+        kill(process, signal)
+        if var child = daemon.take() { _ = try child.wait() }
+        try File.remove(host.path("/run/flanneld.pid"))
+    }
+
+    /// The number of flanneld's process.
+    func daemonProcess() throws -> Int32? {
+        guard let contents = try File.contentsIfPresent(of: host.path("/run/flanneld.pid")) else { return nil }
+        return Int32(String(decoding: contents, as: UTF8.self).split(separator: "\n").joined())
+    }
+
+    /// What flanneld has logged.
+    var logged: String { (try? String(decoding: File.contents(of: log), as: UTF8.self)) ?? "" }
+
+    /// Waits until something holds.
+    func wait(
+        _ what: String,
+        atMost time: Duration = .seconds(20),
+        until condition: () throws -> Bool
+    ) throws {
+        let deadline = Deadline.after(time)
+        while try !condition() {
+            guard deadline.remainingNanoseconds > 0 else {
+                throw TestFailure("node \(number): \(what) did not come about within \(time): \(logged)")
+            }
+            usleep(2_000)
+        }
+    }
+
+    /// Whether `status.json` says that the overlay is ready.
+    var isReady: Bool { state == "ready" }
+
+    /// What `status.json` says.
+    var state: String? {
+        guard let contents = try? File.contents(of: host.path("/run/flannel/status.json")),
+            let document = try? JSONNode(JSONValue(parsing: contents))
+        else { return nil }
+        return try? document["state"]?.string()
+    }
+
+    /// How many other subnets of a family the kernel has routes to.
+    func routeCount(_ family: AddressFamily) throws -> Int {
+        let text = try host.run("ip", family == .v4 ? "-4" : "-6", "route", "show", "proto", "70")
+        return text.split(separator: "\n").count
+    }
+
+    /// `subnet.env`, as a shell reads it.
+    func environment(_ key: String) throws -> String {
+        try host.shell(". /run/flannel/subnet.env; printf %s \"$\(key)\"")
+    }
+
+    /// Attaches a container, with the list that flanneld wrote, and returns its addresses.
+    func attach(_ name: String) throws -> PerFamilyAddresses {
+        try host.run("ip", "netns", "add", name)
+        let outcome = try cnitool("add", name)
+        guard outcome.termination == .exited(0) else {
+            throw TestFailure("cnitool add: \(String(decoding: outcome.standardError, as: UTF8.self))")
+        }
+        return try PerFamilyAddresses(JSONNode(JSONValue(parsing: outcome.standardOutput)))
+    }
+
+    /// Runs cnitool for a container, with the list that flanneld wrote.
+    func cnitool(_ verb: String, _ container: String) throws -> ChildProcess.Outcome {
+        try host.outcome(
+            "\(BuiltProducts.directory)/cnitool",
+            verb,
+            "cbr0",
+            "/run/netns/\(container)",
+            environment: [
+                "CNI_PATH=\(BuiltProducts.directory)", "NETCONFPATH=/run/cni/net.d", "PATH=/usr/sbin:/usr/bin",
+            ]
+        )
+    }
+
+    /// Whether a container reaches an address.
+    func reaches(_ address: IPAddress, from container: String) throws -> Bool {
+        try host.outcome("ip", "netns", "exec", container, "ping", "-n", "-c", "1", "-W", "2", "\(address)").termination
+            == .exited(0)
+    }
+}
+
+/// A container's addresses.
+struct PerFamilyAddresses: Sendable {
+    /// Of each family the first.
+    let v4: IPAddress?, v6: IPAddress?
+
+    /// Reads the result of an ADD.
+    init(_ result: JSONNode) throws {
+        var found: [AddressFamily: IPAddress] = [:]
+        for ip in try result.requiredMember("ips").elements() {
+            let text = try ip.requiredMember("address").string()
+            let prefix = try #require(IPPrefix(text))
+            found[prefix.family] = prefix.address
+        }
+        (v4, v6) = (found[.v4], found[.v6])
+    }
+
+    /// All of them.
+    var all: [IPAddress] { [v4, v6].compactMap { $0 } }
+}
