@@ -62,7 +62,8 @@ let plugins: [PluginProduct] = [
         name: "firewall",
         module: "FirewallPlugin",
         dependencies: [
-            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "NFTables", "Netlink", "RouteNetlink",
+            "CNI", "CNIPlugin", "ContainerNetwork", "ForeignForwarding", "IPAddresses", "JSON", "NFTables", "Netlink",
+            "RouteNetlink",
         ]
     ),
     PluginProduct(
@@ -133,6 +134,7 @@ let package = Package(
         library("RouteNetlink", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("Conntrack", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("ForeignForwarding", ["IPAddresses", "NFTables", "Netlink"]),
 
         // CNI
         library("CNI", ["IPAddresses", "JSON"]),
@@ -149,7 +151,10 @@ let package = Package(
         ),
 
         // Overlay
-        library("Overlay", ["IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+        library(
+            "Overlay",
+            ["ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]
+        ),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
@@ -223,7 +228,9 @@ let package = Package(
         tests(
             "OverlayTests",
             [
-                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink", "Overlay", "RouteNetlink",
+                "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink",
+                "Overlay",
+                "RouteNetlink",
             ]
         ),
         tests("OverlayFileTests", ["IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay", "OverlayFile"]),
