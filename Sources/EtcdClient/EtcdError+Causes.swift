@@ -46,12 +46,11 @@ extension EtcdError {
             let reasons = error.connectionErrors.map { Self.text($0.error) }
             let reason = reasons.first ?? "the name \"\(error.host)\" has no address"
             self.init(.unreachable, "\(endpoint): \(reason)")
-        case let error as IOError: self.init(.unreachable, "\(endpoint): \(Self.text(error))")
+        case let error as IOError where error.errnoCode != Self.resetNumber:
+            self.init(.unreachable, "\(endpoint): \(Self.text(error))")
+        case is IOError: self.init(closed: endpoint)
         case let error as HTTPClientError where error == .remoteConnectionClosed || error == .uncleanShutdown:
-            let advice =
-                endpoint.hasPrefix("https:")
-                ? "does it want a client certificate, or no TLS?" : "does it want https?"
-            self.init(.unreachable, "\(endpoint): the connection was closed without an answer; \(advice)")
+            self.init(closed: endpoint)
         case let error as HTTPClientError where error == .connectTimeout || error == .tlsHandshakeTimeout:
             self.init(.unreachable, "\(endpoint): no connection within the time limit")
         case NIOSSLError.handshakeFailed(let reason): self.init(handshake: "\(reason)", endpoint: endpoint)
@@ -62,6 +61,13 @@ extension EtcdError {
             self.init(.unreachable, "\(endpoint): the connection broke in the middle of an answer")
         default: self.init(.unreachable, "\(endpoint): \(cause)")
         }
+    }
+
+    /// A connection that was closed before anything came.
+    private init(closed endpoint: String) {
+        let advice =
+            endpoint.hasPrefix("https:") ? "does it want a client certificate, or no TLS?" : "does it want https?"
+        self.init(.unreachable, "\(endpoint): the connection was closed without an answer; \(advice)")
     }
 
     /// A failure of TLS, told from what its library says, which has no codes for it.
@@ -96,8 +102,12 @@ extension EtcdError {
         return "\(error)"
     }
 
-    /// `ECONNREFUSED` of all Linux architectures but MIPS, SPARC and Alpha, on which Swift does not run.
+    // Of all Linux architectures but MIPS, SPARC and Alpha, on which Swift does not run.
+
+    /// `ECONNREFUSED`.
     private static var refusedNumber: CInt { 111 }
+    /// `ECONNRESET`: how a server that closes a connection with something unread in it does so.
+    private static var resetNumber: CInt { 104 }
 
     /// One error for all members that were asked.
     init(all failures: [EtcdError]) {
