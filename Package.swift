@@ -62,7 +62,8 @@ let plugins: [PluginProduct] = [
         name: "firewall",
         module: "FirewallPlugin",
         dependencies: [
-            "CNI", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "NFTables", "Netlink", "RouteNetlink",
+            "CNI", "CNIPlugin", "ContainerNetwork", "ForeignForwarding", "IPAddresses", "JSON", "NFTables", "Netlink",
+            "RouteNetlink",
         ]
     ),
     PluginProduct(
@@ -140,6 +141,7 @@ let package = Package(
         library("Conntrack", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
         library("Ethtool", ["CNetlink", "LinuxSystem", "Netlink", "RouteNetlink"]),
         library("NFTables", ["CNetlink", "IPAddresses", "LinuxSystem", "Netlink"]),
+        library("ForeignForwarding", ["IPAddresses", "NFTables", "Netlink"]),
 
         // CNI
         library("CNI", ["IPAddresses", "JSON"]),
@@ -156,7 +158,10 @@ let package = Package(
         ),
 
         // Overlay
-        library("Overlay", ["Ethtool", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]),
+        library(
+            "Overlay",
+            ["Ethtool", "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]
+        ),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
         library(
@@ -273,7 +278,9 @@ let package = Package(
         tests(
             "OverlayTests",
             [
-                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink", "Overlay", "RouteNetlink",
+                "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink",
+                "Overlay",
+                "RouteNetlink",
             ]
         ),
         tests(

@@ -88,11 +88,8 @@ public final class EtcdWatch: Sendable {
             return try await open(within: limit)
         }
         let message = try Self.parse(line, from: endpoint)
-        if let failure = message.wireMember("error").flatMap(GatewayFailure.init), failure.isAboutToken { return false }
-        do throws(EtcdError) { _ = try interpret(message) } catch {
-            if error.code == .refused { return false }
-            throw error
-        }
+        if Self.failure(in: message)?.isAboutToken == true { return false }
+        _ = try interpret(message)
         let revision = try message.wireMember("result")?.wireRevision() ?? 0
         guard revision >= state.withLock({ $0.revision }) else {
             throw EtcdError(.compacted, "\(endpoint): the store is younger than what was read of it: it was replaced")
@@ -127,23 +124,31 @@ public final class EtcdWatch: Sendable {
     ///
     /// - Throws: What the message says has ended the watch; the answer itself may stay open all the same.
     private func interpret(_ message: JSONValue) throws(EtcdError) -> [EtcdEvent] {
-        if let failure = message.wireMember("error") { throw EtcdError(inBand: failure, endpoint: endpoint) }
+        if let failure = Self.failure(in: message) {
+            if failure.isAboutToken { forgetToken() }
+            throw EtcdError(failure, endpoint: endpoint)
+        }
         guard let result = message.wireMember("result") else {
             throw EtcdError(.malformedAnswer, "\(endpoint): a message of a watch without \"result\"")
         }
         if result.wireBoolean("canceled") {
-            let reason = result.wireMember("cancel_reason")?.string ?? "the watch was cancelled"
             let compacted = try result.wireInteger("compact_revision")
-            if compacted > 0 {
-                throw EtcdError(.compacted, "\(endpoint): revisions before \(compacted) are not kept any more")
-            }
-            let failure = GatewayFailure(reason: reason)
-            if failure.isAboutToken { forgetToken() }
-            throw EtcdError(failure.isAboutToken ? .refused : .unavailable, "\(endpoint): \(reason)")
+            throw EtcdError(.compacted, "\(endpoint): revisions before \(compacted) are not kept any more")
         }
         var events: [EtcdEvent] = []
         for event in result.wireMember("events")?.array ?? [] { events.append(try EtcdEvent(wire: event)) }
         return events
+    }
+
+    /// What a message says is wrong, compaction excepted, which no text explains.
+    private static func failure(in message: JSONValue) -> GatewayFailure? {
+        if let failure = message.wireMember("error") {
+            return GatewayFailure(failure) ?? GatewayFailure(reason: "an error without a text")
+        }
+        guard let result = message.wireMember("result"), result.wireBoolean("canceled"),
+            result.wireMember("compact_revision") == nil
+        else { return nil }
+        return GatewayFailure(reason: result.wireMember("cancel_reason")?.string ?? "the watch was cancelled")
     }
 
     private static func parse(_ line: ArraySlice<UInt8>, from endpoint: String) throws(EtcdError) -> JSONValue {

@@ -57,10 +57,15 @@ struct GatewayFailure: Hashable, Sendable {
         code = number.flatMap { Code(rawValue: $0) }
     }
 
-    /// An error that etcd tells as text only, as the reason why a watch is cancelled.
+    /// An error that etcd tells as text only, `rpc error: code = … desc = …`, as the reason why a watch is cancelled.
     init(reason: String) {
         text = reason
-        code = reason.contains("Unauthenticated") || reason.contains("invalid auth token") ? .unauthenticated : nil
+        let names: [(String, Code)] = [
+            ("Unauthenticated", .unauthenticated), ("InvalidArgument", .invalidArgument),
+            ("PermissionDenied", .permissionDenied), ("invalid auth token", .unauthenticated),
+            ("permission denied", .permissionDenied),
+        ]
+        code = names.first { reason.contains($0.0) }?.1 ?? .unavailable
     }
 
     /// Whether a new token would help.

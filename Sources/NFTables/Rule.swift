@@ -65,7 +65,7 @@ public struct ListedChain: Hashable, Sendable {
 }
 
 /// A table as the kernel lists it.
-public struct ListedTable: Hashable, Sendable {
+public struct ListedTable: Sendable {
     /// The flags; see nft(8), "TABLES": a dormant one's chains see no packets.
     public let flags: UInt32
     /// How many chains, named sets, objects and flow tables it has, in sum.

@@ -69,7 +69,7 @@ public struct RulesetMonitor: ~Copyable {
 }
 
 /// What was touched in the rulesets of a namespace.
-public struct RulesetChanges: Hashable, Sendable {
+public struct RulesetChanges: Sendable {
     /// The tables in which something was added, changed or removed, or which were themselves.
     public internal(set) var tables: Set<Table> = []
     /// Whether the kernel had to drop reports because they were not read in time (`ENOBUFS`): any table may have been

@@ -16,6 +16,7 @@ extension LeaseDirectory {
     ) throws(OverlayError) -> Lease {
         try prepare()
         try lookOrThrow(thoroughly: true)
+        if own == nil { try removeLeftovers() }
         if isDuplicated { throw duplicateError }
         try removeEnded()
         var preferred = previous
@@ -92,6 +93,16 @@ extension LeaseDirectory {
     private func prepare() throws(OverlayError) {
         guard File.isRegular(configurationPath) else { return }
         try reaching { () throws(SystemCallError) in try Directory.create(subnetsPath, mode: 0o755) }
+    }
+
+    /// Removes what an earlier process of this node was writing when it was killed.
+    private func removeLeftovers() throws(OverlayError) {
+        try reaching { () throws(SystemCallError) in
+            for name in try Directory.names(in: subnetsPath)
+            where name.hasPrefix(".") && name.hasSuffix(".\(identity.node).tmp") {
+                try File.remove("\(subnetsPath)/\(name)")
+            }
+        }
     }
 
     /// Renews a lease of this node.

@@ -66,6 +66,13 @@ import Testing
         #expect(etcd.endpoints == ["http://127.0.0.1:4001", "http://127.0.0.1:2379"])
     }
 
+    @Test func `how it logs is flannel's flag and one of ours`() throws {
+        let usual = try options().log
+        #expect(!usual.isJSON && !usual.isVerbose)
+        let changed = try options("--log-format", "json", "-v=4", "--vmodule=x=1", "--iptables-resync", "30").log
+        #expect(changed.isJSON && changed.isVerbose)
+    }
+
     @Test func `Kubernetes is selected by its flag, whatever else is given`() throws {
         #expect(try options("--ip-masq", "--kube-subnet-mgr", "--healthz-port=8081").store == .kubernetes)
         #expect(try options("--kube-subnet-mgr", "--etcd-prefix=/x").store == .kubernetes)
@@ -80,7 +87,7 @@ import Testing
         ("--public-ipv6=192.0.2.1", "2001:db8::1"), ("--iface-can-reach=gateway", "iface-can-reach"),
         ("--subnet-file=subnet.env", "absolute"), ("--etcd-endpoints=127.0.0.1:2379", "http://HOST:PORT"),
         ("--etcd-certfile=/etc/etcd.crt", "belong together"), ("--no-such-flag", "no-such-flag"),
-        ("--iface", "--iface needs a value"),
+        ("--iface", "--iface needs a value"), ("--log-format=xml", "text or json"), ("--state-dir=here", "absolute"),
     ])
     func `what is wrong is named with what would be right`(argument: String, words: String) {
         let complaint = complaint(argument)

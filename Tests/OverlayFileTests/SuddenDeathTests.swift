@@ -71,6 +71,7 @@ internal import Testing
             #expect(settled || !outcome.hasHeld, "\(place)")
             let second = try holder(2, shared, "10.5.0.16-28").hold()
             let first = try victim.hold()
+            #expect(try !shared.files().contains { $0.hasPrefix(".") }, "\(place)")
             // What may be in use stays with its node.
             if settled { #expect(first == "10.5.0.16-28", "\(place)") }
             try expectHeld([1: first, 2: second, 3: bystander], in: shared, place)
@@ -95,6 +96,7 @@ internal import Testing
             return report.delivered == 1
         }
         #expect(try victim.hold() == "10.5.0.16-28")
+        #expect(try !shared.files().contains { $0.hasPrefix(".") })
         let snapshot = await (try shared.node("observer")).look()
         #expect(snapshot.peers.map(\.subnets.leaseKey).contains("10.5.0.16-28") && snapshot.problems.isEmpty)
         print("a renewal killed at each of \(hits) system calls")

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import ForeignForwarding
 internal import IPAddresses
 public import LinuxSystem
 public import NFTables

@@ -4,31 +4,35 @@ import Glibc
 import LinuxSystem
 import LinuxTesting
 
-/// A machine in miniature: network and mount namespaces of its own, with `/run`, `/var/lib` and `/etc/cni` that are empty
+/// A machine in miniature: network, mount and process namespaces of its own, with `/run`, `/var/lib` and `/etc/cni` that are empty
 /// at first, kept by a process that ends with the test.
 ///
 /// Whatever is done in it is gone with it: links, routes, rules, files.
 final class IsolatedHost: @unchecked Sendable {
     private var keeper: ChildProcess
-    /// The process that keeps the namespaces.
+    /// The process that keeps the namespaces, as the test sees it.
     let process: Int32
 
     init() throws {
         let directory = try TemporaryDirectory()
         let announcement = directory.appending("pid")
-        // The keeper's own process, as `unshare` without --fork becomes it, reads until the test closes the pipe.
+        // It is the first process of a process namespace: whatever was started on the machine ends with it.
         let script = """
             set -e
+            read -r number rest < /proc/self/stat
             mount --make-rprivate /
+            mount -t proc none /proc
             mount -t tmpfs none /run
             mount -t tmpfs none /var/lib
             ip link set lo up
             # A real machine's link-local addresses are past the search for duplicates; without one it asks for no neighbour.
             sysctl -qw net.ipv6.conf.default.accept_dad=0
-            echo $$ > "$1.new" && mv "$1.new" "$1"
+            echo "$number" > "$1.new" && mv "$1.new" "$1"
             exec cat
             """
-        let words = ["--net", "--mount", "/bin/sh", "-c", script, "sh", announcement]
+        let words = [
+            "--net", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script, "sh", announcement,
+        ]
         // A child dies with the thread that started it: that must be one that stays.
         keeper = try ChildProcess.start(
             "/usr/bin/unshare",
@@ -50,7 +54,7 @@ final class IsolatedHost: @unchecked Sendable {
 
     /// The command line that runs a program on the machine.
     func entering(_ words: [String]) -> [String] {
-        ["/usr/bin/nsenter", "--target", "\(process)", "--net", "--mount", "--"] + words
+        ["/usr/bin/nsenter", "--target", "\(process)", "--net", "--mount", "--pid", "--"] + words
     }
 
     /// Runs a program on the machine and returns what it printed.
@@ -64,6 +68,29 @@ final class IsolatedHost: @unchecked Sendable {
     /// Runs a program on the machine and returns how it ended.
     func outcome(_ words: String..., environment: [String]? = nil) throws -> ChildProcess.Outcome {
         try Command.outcome(entering(words), environment: environment)
+    }
+
+    /// Joins an interface of this machine and one of another by a cable.
+    func connect(_ name: String, to other: IsolatedHost, as otherName: String) throws {
+        // Not in the machine's process namespace, where the other's number means nothing.
+        try Command.run(
+            "/usr/bin/nsenter",
+            "--target",
+            "\(process)",
+            "--net",
+            "--",
+            "ip",
+            "link",
+            "add",
+            name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            otherName,
+            "netns",
+            "\(other.process)"
+        )
     }
 
     /// A file of the machine as the test sees it.

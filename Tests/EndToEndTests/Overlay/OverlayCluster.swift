@@ -41,10 +41,10 @@ final class OverlayCluster: @unchecked Sendable {
                     ip address add 2001:db8:\(segment)::fe/64 dev s\(segment) nodad
                     ip link set s\(segment) up
                 }
-                ip link add n\(number) type veth peer name eth0 netns \(host.process)
-                ip link set n\(number) master s\(segment) up
                 """
             )
+            try segments.connect("n\(number)", to: host, as: "eth0")
+            try segments.run("ip", "link", "set", "n\(number)", "master", "s\(segment)", "up")
             try Self.bringUplinkUp(host, number, segment)
             nodes.append(
                 OverlayNode(

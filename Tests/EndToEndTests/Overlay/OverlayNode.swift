@@ -23,11 +23,13 @@ final class OverlayNode: @unchecked Sendable {
         self.flags = flags
     }
 
-    /// Starts flanneld; it ends with the test at the latest.
-    func start(_ more: String...) throws {
+    /// Starts flanneld; it ends with the machine at the latest.
+    ///
+    /// - Parameter wrapper: A program that runs it and becomes it, such as strace with -D.
+    func start(_ more: String..., wrapper: [String] = []) throws {
         // The daemon is the shell's successor, and so has the number that kill needs.
         let words = host.entering(
-            ["/bin/sh", "-c", "echo $$ > /run/flanneld.pid; exec \"$@\" 2>> \(log)", "sh"]
+            ["/bin/sh", "-c", "echo $$ > /run/flanneld.pid; exec \"$@\" 2>> \(log)", "sh"] + wrapper
                 + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
         )
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])
@@ -35,16 +37,14 @@ final class OverlayNode: @unchecked Sendable {
 
     /// Ends flanneld with a signal and waits for its end.
     func stop(_ signal: Int32 = SIGTERM) throws {
-        guard let process = try daemonProcess() else { throw TestFailure("no flanneld runs on node \(number)") }
-        kill(process, signal)
+        try send(signal)
         if var child = daemon.take() { _ = try child.wait() }
-        try File.remove(host.path("/run/flanneld.pid"))
+        try host.run("rm", "-f", "/run/flanneld.pid")
     }
 
-    /// The number of flanneld's process.
-    func daemonProcess() throws -> Int32? {
-        guard let contents = try File.contentsIfPresent(of: host.path("/run/flanneld.pid")) else { return nil }
-        return Int32(String(decoding: contents, as: UTF8.self).split(separator: "\n").joined())
+    /// Sends flanneld a signal.
+    func send(_ signal: Int32) throws {
+        try host.shell("until [ -s /run/flanneld.pid ]; do sleep 0.01; done; kill -\(signal) $(cat /run/flanneld.pid)")
     }
 
     /// What flanneld has logged.
@@ -108,6 +108,19 @@ final class OverlayNode: @unchecked Sendable {
                 "CNI_PATH=\(BuiltProducts.directory)", "NETCONFPATH=/run/cni/net.d", "PATH=/usr/sbin:/usr/bin",
             ]
         )
+    }
+
+    /// Runs the flannel plugin as a runtime would, and returns what it printed.
+    func plugin(_ verb: String) throws -> String {
+        var environment = ["CNI_COMMAND=\(verb)", "CNI_PATH=\(BuiltProducts.directory)", "PATH=/usr/sbin:/usr/bin"]
+        if verb == "ADD" {
+            try host.shell("[ -e /run/netns/probe ] || ip netns add probe")
+            environment += ["CNI_CONTAINERID=probe", "CNI_IFNAME=eth0", "CNI_NETNS=/run/netns/probe"]
+        }
+        let words = host.entering(["\(BuiltProducts.directory)/flannel"])
+        let configuration = #"{"cniVersion":"1.1.0","name":"cbr0","type":"flannel"}"#
+        let outcome = try Command.outcome(words, input: configuration, environment: environment)
+        return String(decoding: outcome.standardOutput, as: UTF8.self)
     }
 
     /// Whether a container reaches an address.

@@ -70,6 +70,26 @@ struct Damage: Sendable, CustomTestStringConvertible {
     }
 }
 
+extension Damage {
+    /// Damages where nodes reach each other without a tunnel.
+    static var direct: [Damage] {
+        let route = #"ip $F route show "$P" proto 70 | grep -q "dev eth0""#
+        return [
+            Damage(name: "a route on the uplink is deleted", script: #"ip $F route del "$P""#, proof: route),
+            Damage(name: "all routes on the uplink are flushed", script: "ip $F route flush proto 70", proof: route),
+            Damage(
+                name: "the uplink goes down and up",
+                script: """
+                    ip link set eth0 down; ip link set eth0 up
+                    ip address replace 2001:db8:1::1/64 dev eth0 nodad
+                    ip route replace default via 192.0.1.254; ip -6 route replace default via 2001:db8:1::fe
+                    """,
+                proof: route
+            ),
+        ]
+    }
+}
+
 @Suite(.requiresProducts("flanneld", "flannel", "bridge", "host-local", "portmap", "cnitool"), .serialized)
 struct RepairLatencyTests {
     /// How often each damage is done, in the two forms of the tests.
@@ -108,18 +128,29 @@ struct RepairLatencyTests {
         damage: Damage,
         family: AddressFamily
     ) throws {
-        let cluster = try OverlayCluster(
-            2,
-            network:
-                #"{"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:10:244::/48","Backend":{"Type":"vxlan"}}"#,
-            flags: ["--ip-masq"]
-        )
+        let device = family == .v4 ? "flannel.1" : "flannel-v6.1"
+        try expectRepair(of: damage, family, backend: #"{"Type":"vxlan"}"#, device: device)
+    }
+
+    @Test(arguments: Damage.direct, AddressFamily.allCases)
+    func `routes on the uplink are mended at once, too`(damage: Damage, family: AddressFamily) throws {
+        try expectRepair(of: damage, family, backend: #"{"Type":"host-gw"}"#, device: "eth0")
+    }
+
+    private func expectRepair(
+        of damage: Damage,
+        _ family: AddressFamily,
+        backend: String,
+        device: String
+    ) throws {
+        let families = #""Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:10:244::/48""#
+        let cluster = try OverlayCluster(2, network: "{\(families),\"Backend\":\(backend)}", flags: ["--ip-masq"])
         try cluster.start()
         let addresses = try cluster.attachContainers()
         let node = cluster.nodes[0]
         let key = family == .v4 ? "FLANNEL_SUBNET" : "FLANNEL_IPV6_SUBNET"
         let peer = try #require(IPPrefix(try cluster.nodes[1].environment(key))).network
-        let variables = variables(family, family == .v4 ? "flannel.1" : "flannel-v6.1", "\(peer)")
+        let variables = variables(family, device, "\(peer)")
         let times = try latencies(of: damage, on: node, variables, rounds: Self.rounds).sorted()
         let median = Timing.median(times)
         let late = times[min(times.count - 1, times.count * 95 / 100)]

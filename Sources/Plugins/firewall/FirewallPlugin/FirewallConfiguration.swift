@@ -3,8 +3,8 @@
 internal import CNI
 internal import CNIPlugin
 internal import ContainerNetwork
+internal import ForeignForwarding
 internal import JSON
-internal import NFTables
 
 /// The keys of a firewall's configuration, validated.
 struct FirewallConfiguration {

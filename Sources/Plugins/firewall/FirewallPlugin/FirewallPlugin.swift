@@ -56,7 +56,7 @@ public struct FirewallPlugin: Plugin {
                 try ProtectionRemoval(ruleset).undo(added, share.layout)
             }
         }
-        try ForeignForwarding(ruleset).ensure(configuration)
+        try ForeignForwardRules(ruleset).ensure(configuration)
         return result
     }
 
@@ -86,7 +86,7 @@ public struct FirewallPlugin: Plugin {
                 throw AttachmentCheck.difference(difference)
             }
         }
-        if let difference = try ForeignForwarding(ruleset).difference(configuration) {
+        if let difference = try ForeignForwardRules(ruleset).difference(configuration) {
             throw AttachmentCheck.difference(difference)
         }
     }

@@ -83,7 +83,7 @@ struct ProtectionRemoval {
             }
             let others = try ruleset.socket.chains(of: table)
                 .filter { $0.name.hasPrefix(Self.prefix) && !gone.contains($0.name) }
-            if others.isEmpty { try ForeignForwarding(ruleset).appendRemoval(to: &transaction) }
+            if others.isEmpty { try ForeignForwardRules(ruleset).appendRemoval(to: &transaction) }
         }
     }
 

@@ -89,6 +89,8 @@ public enum FlanneldCommand {
         _ log: Logger
     ) async throws(OverlayError) {
         let lock = try DaemonLock(options)
+        // Plugins and people read what the daemon writes, whatever it was started by.
+        umask(0o022)
         let systemd = SystemdNotifier(environment: ProcessEnvironment.entries)
         log.info("starts, store \(options.store.summary)")
         let node = try OverlayNode(options, log, systemd)

@@ -83,17 +83,23 @@ extension OverlayNode {
         }
         guard let plan else { return }
         do throws(NetlinkError) {
-            if !(cause.isPlan && progress.hasRun) || cause.concernsOverlay { reconciler.markDoubtful() }
+            if cause.concernsOverlay || !progress.hasRun { reconciler.markDoubtful() }
             if cause.concernsOverlay || cause.isPlan || !progress.hasRun {
+                // The reports of what follows are of what is desired already.
+                let devices = progress.report?.devices ?? PerFamily()
+                monitor.use(EventFilter(desired: plan.desired, devices: devices))
                 let isFirst = !record.hasAdopted
                 let report =
                     isFirst
                     ? try reconciler.run(plan.desired, adopting: true) : try reconciler.update(plan.desired)
-                monitor.use(EventFilter(desired: plan.desired, devices: report.devices))
+                if report.devices != devices {
+                    monitor.use(EventFilter(desired: plan.desired, devices: report.devices))
+                }
                 note(report, plan.desired, cause)
             }
             if cause.concernsRules || cause.isPlan || !progress.hasRun {
-                note(try rules.run(plan.rules), isRepair: !cause.isPlan && progress.hasRun)
+                let report = try rules.run(plan.rules, removingLeftovers: !hasRemovedLeftovers)
+                note(report, isRepair: !cause.isPlan && progress.hasRun)
             }
             progress.noteRun(at: began, until: SystemClock.monotonic)
         } catch {
@@ -170,8 +176,18 @@ extension OverlayNode {
             log.log(level: isRepair ? .notice : .info, "\(isRepair ? "repaired" : "set") traffic rules: \(changes)")
             if isRepair { progress.lastRepair = (SystemClock.now / 1_000_000_000, changes) }
         }
+        if report.failures.isEmpty { hasRemovedLeftovers = true }
         progress.ruleFailures = report.failures.map(\.description)
-        complain(.rules, progress.ruleFailures)
+        complain(
+            .rules,
+            progress.ruleFailures
+                + (report.hasLegacyTables
+                    ? [
+                        "there are rules of iptables-legacy on this node; what flannel left in them stays, and a FORWARD "
+                            + "chain of theirs that drops keeps containers apart"
+                    ]
+                    : [])
+        )
     }
 
     /// Logs complaints that are new, and those that no longer hold.

@@ -101,6 +101,11 @@ private struct MetricsText {
 ///
 /// Without it a Service whose backend is on the same node as its client does not work.
 enum BridgeNetfilter {
+    /// What is wrong when it is off, and what to do.
+    static var advice: String {
+        "net.bridge.bridge-nf-call-iptables is not 1: Services with a backend on the client's own node do not work; "
+            + "load the module br_netfilter and set it, unless nothing here uses Services"
+    }
     /// Whether it is on; false where the module br_netfilter is not there.
     static var isOn: Bool { (try? Sysctl("net/bridge/bridge-nf-call-iptables").read()) == "1" }
 }

@@ -28,14 +28,9 @@ extension OverlayNode {
             progress.lastRepair.map { ["at": .string(Timestamp.text($0.at)), "what": .string($0.what)] } ?? .null
         document["warnings"] = .strings(
             complaints[.kernel] + complaints[.routes] + complaints[.rules] + complaints[.files]
-                + (BridgeNetfilter.isOn ? [] : [Self.bridgeNetfilterAdvice])
+                + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
         )
         return .object(document)
-    }
-
-    private static var bridgeNetfilterAdvice: String {
-        "net.bridge.bridge-nf-call-iptables is not 1: Services with a backend on the client's own node do not work; "
-            + "load the module br_netfilter and set it, unless nothing here uses Services"
     }
 
     private var lease: JSONValue {

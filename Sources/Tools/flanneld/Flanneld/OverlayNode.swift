@@ -33,6 +33,8 @@ actor OverlayNode {
     // What has been done.
     var plan: Plan?
     var record: NodeRecord
+    /// Whether flannel's own rules, where there were any, are gone.
+    var hasRemovedLeftovers = false
     var progress = Progress()
     var counters = Counters()
     /// How far the overlay is, as the plugin has been told, by an earlier daemon perhaps.
@@ -78,6 +80,7 @@ actor OverlayNode {
 
     /// Says that the overlay is not there yet, where it is not: after a reboot nothing of it is left but the network list.
     func start() {
+        if !BridgeNetfilter.isOn { log.notice("\(BridgeNetfilter.advice)") }
         guard !wasReady else {
             log.info("takes up what is there: \(files.subnetFile) is of this boot")
             return

@@ -53,7 +53,7 @@ struct Progress: Sendable {
     /// What keeps packets from getting everywhere, as far as the kernel is concerned.
     var problems: [String] {
         if let failure { return [failure] }
-        guard let report else { return [] }
+        guard let report else { return ruleFailures }
         return report.failures.filter { !$0.isHarmless }.map(\.description)
             + report.conflictingRoutes.map { "route \($0) is in the way of one of ours" }
             + ruleFailures

@@ -2,6 +2,7 @@
 
 internal import CNI
 internal import ContainerNetwork
+internal import ForeignForwarding
 internal import IPAddresses
 internal import NFTables
 internal import Netlink
@@ -9,7 +10,7 @@ internal import Netlink
 /// What lets accepted packets pass the `FORWARD` chains that iptables keeps in nf_tables: see `ForeignForwardChain`.
 ///
 /// In front of the rule that accepts the mark comes a jump to the administrator's chain.
-struct ForeignForwarding {
+struct ForeignForwardRules {
     private static let user = "CNI firewall plugin"
 
     private let ruleset: OwnedRuleset

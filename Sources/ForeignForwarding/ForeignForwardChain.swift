@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 public import IPAddresses
+public import NFTables
 public import Netlink
 
 /// The chain `FORWARD` that iptables keeps in nf_tables for a family, and what of ours is in it.
@@ -9,7 +10,7 @@ public import Netlink
 /// that are to pass, and the foreign one leads to `CNI-FORWARD`, which accepts the mark. All of it is what iptables itself
 /// could have written. Several may use the chain, each with a rule of its own, and each takes out only what is its own; the
 /// last one takes the chain with it.
-public struct ForeignForwardChain: Hashable, Sendable {
+public struct ForeignForwardChain: Sendable {
     /// The chain that `FORWARD` leads to, as the CNI project's firewall plugin names it.
     public static var name: String { "CNI-FORWARD" }
 
@@ -124,59 +125,5 @@ public struct ForeignForwardChain: Hashable, Sendable {
         guard rule.essence.count == 1, let step = rule.essence.first else { return false }
         if case .unknown("reject", _) = step { return true }
         return step == .verdict(.drop) || ["REJECT", "DROP"].contains(step.extensionTarget ?? "")
-    }
-}
-
-/// What somebody wants of a ``ForeignForwardChain``: that packets with a mark pass.
-public struct ForwardAcceptance: Hashable, Sendable {
-    /// Where in `FORWARD` the jump to `CNI-FORWARD` is put; where it is already, it stays.
-    public enum Place: Hashable, Sendable {
-        /// Before all other rules.
-        case first
-        /// After all others, but for those that refuse whatever came so far: what others drop stays dropped.
-        case last
-    }
-
-    /// Who wants it, as the remarks of its rules begin.
-    public let user: String
-    /// The bit of a packet's mark that lets it pass.
-    public let markBit: UInt32
-    /// The administrator's chain, which comes before; nil for none.
-    public let adminChain: String?
-    /// Where the jump is put.
-    public let place: Place
-    /// Whether the user has no other bits.
-    public let isOnly: Bool
-
-    /// Describes a wish.
-    public init(user: String, markBit: UInt32, adminChain: String? = nil, place: Place, isOnly: Bool) {
-        self.user = user
-        self.markBit = markBit
-        self.adminChain = adminChain
-        self.place = place
-        self.isOnly = isOnly
-    }
-
-    /// The rule that accepts the mark.
-    var rule: Rule { Rule([.mark(hasBit: markBit), .counter, .verdict(.accept)], comment: comment) }
-
-    private var comment: String { "\(user) mark 0x\(String(markBit, radix: 16))" }
-
-    /// Whether a rule is one of a user's.
-    static func isRule(_ rule: ListedRule, of user: String) -> Bool { rule.comment.hasPrefix("\(user) mark ") }
-
-    /// Whether a rule does what is wanted.
-    func isServed(by listed: ListedRule) -> Bool {
-        guard listed.comment == comment else { return false }
-        if listed.essence == rule.essence { return true }
-        // As an older iptables writes it when it restores what it saved; the remark is all that tells its bit.
-        return listed.essence.count == 2 && listed.essence.first?.extensionMatch == "mark"
-            && listed.essence.last == .verdict(.accept)
-    }
-
-    /// Whether a rule of the user's is of no use, for it was changed, or is about another bit.
-    func isObsolete(_ listed: ListedRule) -> Bool {
-        if isServed(by: listed) || !Self.isRule(listed, of: user) { return false }
-        return isOnly || listed.comment == comment
     }
 }
