@@ -33,12 +33,15 @@ final class OverlayNode: @unchecked Sendable {
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])
     }
 
-    /// Ends flanneld with a signal and waits for its end.
-    func stop(_ signal: Int32 = SIGTERM) throws {
+    /// Ends flanneld with a signal and returns how it ended.
+    @discardableResult
+    func stop(_ signal: Int32 = SIGTERM) throws -> ChildProcess.Outcome.Termination? {
         guard let process = try daemonProcess() else { throw TestFailure("no flanneld runs on node \(number)") }
         kill(process, signal)
-        if var child = daemon.take() { _ = try child.wait() }
+        var termination: ChildProcess.Outcome.Termination?
+        if var child = daemon.take() { termination = try child.wait().termination }
         try File.remove(host.path("/run/flanneld.pid"))
+        return termination
     }
 
     /// The number of flanneld's process.
