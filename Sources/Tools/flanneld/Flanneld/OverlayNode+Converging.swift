@@ -93,7 +93,9 @@ extension OverlayNode {
                 note(report, plan.desired, cause)
             }
             if cause.concernsRules || cause.isPlan || !progress.hasRun {
-                note(try rules.run(plan.rules), isRepair: !cause.isPlan && progress.hasRun)
+                // At the start only: were flannel alive, it would put them back.
+                let report = try rules.run(plan.rules, removingLeftovers: !progress.hasRun)
+                note(report, isRepair: !cause.isPlan && progress.hasRun)
             }
             progress.noteRun(at: began, until: SystemClock.monotonic)
         } catch {
@@ -164,6 +166,11 @@ extension OverlayNode {
     }
 
     private func note(_ report: TrafficRuleReport, isRepair: Bool) {
+        if report.hasLegacyTables {
+            log.notice(
+                "there are rules of iptables-legacy, which flanneld leaves alone: if flannel has run here, remove its chains FLANNEL-POSTRTG and FLANNEL-FWD with iptables-legacy"
+            )
+        }
         counters.note(report, isRepair: isRepair)
         if !report.repairs.isEmpty {
             let changes = report.repairs.summary
