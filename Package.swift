@@ -160,7 +160,10 @@ let package = Package(
         // Overlay
         library(
             "Overlay",
-            ["Ethtool", "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "RouteNetlink"]
+            [
+                "Ethtool", "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink",
+                "RouteNetlink",
+            ]
         ),
         library("OverlayFile", ["IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 

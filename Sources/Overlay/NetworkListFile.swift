@@ -11,7 +11,7 @@ public struct NetworkListFile: Sendable {
     /// Where the list is.
     public let path: String
     /// Where a copy of what was written is kept, below a directory that survives reboots.
-    private let record: String
+    public let record: String
 
     /// - Parameters:
     ///   - directory: `--cni-conf-dir`.

@@ -77,10 +77,15 @@ public final class EtcdSubnetStore: SubnetStore {
         in network: NetworkConfiguration,
         previous: PerFamily<IPPrefix> = PerFamily()
     ) async throws(OverlayError) -> HeldLease {
+        // The lease is prolonged at some point of what follows: from its start on, at the earliest.
+        let began = ContinuousClock.now
         let held = try await hold(node, in: network, previous: previous)
+        let lease = Lease(subnets: held.subnets, attributes: held.attributes)
+        if held.lease == 0 { return HeldLease(lease: lease, renewal: nil) }
         return HeldLease(
-            lease: Lease(subnets: held.subnets, attributes: held.attributes),
-            renewal: held.lease == 0 ? nil : options.renewal
+            lease: lease,
+            renewal: options.renewal,
+            validity: .seconds(options.timeToLiveSeconds) - began.duration(to: .now)
         )
     }
 

@@ -54,6 +54,15 @@ import Testing
         #expect(options.uplink.publicAddresses.v4 == nil)
     }
 
+    @Test(arguments: [["--cni-conf-dir", ""], ["--cni-conf-dir="], ["-cni-conf-dir="]])
+    func `an empty value on the command line switches off`(arguments: [String]) throws {
+        let environment = ["FLANNELD_CNI_CONF_DIR=/run/cni", "FLANNELD_IFACE=", "FLANNELD_IP_MASQ="]
+        let options = try DaemonOptions(arguments, environment: environment)
+        #expect(options.networkListDirectory == "")
+        #expect(options.uplink.interfaces == [])
+        #expect(!options.masquerades)
+    }
+
     @Test(arguments: [
         (["--etcd-prefix", "/cluster"], []), (["-etcd-prefix=/cluster"], []), ([], ["FLANNELD_ETCD_PREFIX=/cluster"]),
     ])

@@ -19,6 +19,8 @@ internal import Testing
             let key = try await network.node("a") { store async throws in
                 let held = try await store.hold(.numbered(1), previous: "10.5.9.0-24")
                 #expect(held.renewal == .seconds(28_800))
+                let validity = try #require(held.validity)
+                #expect(validity < .seconds(86_400) && validity > .seconds(86_370))
                 #expect(held.lease.subnets == PerFamily(v4: IPPrefix("10.5.9.0/24")))
                 let entry = try #require(try await network.entries()["10.5.9.0-24"])
                 #expect(entry.lease == store.leaseNumber)
@@ -180,6 +182,7 @@ internal import Testing
                 let held = try await store.hold(.numbered(1), previous: "10.5.9.0-24")
                 #expect(held.lease.subnets.leaseKey == "10.5.77.0-24")
                 #expect(held.renewal == nil)
+                #expect(held.validity == nil)
                 #expect(try await network.value("10.5.77.0-24") == goValue("192.0.2.1"))
                 #expect(try await network.entries()["10.5.77.0-24"]?.lease == 0)
                 #expect(await store.look() == SubnetSnapshot(own: held.lease, peers: []))

@@ -35,11 +35,14 @@ final class OverlayNode: @unchecked Sendable {
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])
     }
 
-    /// Ends flanneld with a signal and waits for its end.
-    func stop(_ signal: Int32 = SIGTERM) throws {
+    /// Ends flanneld with a signal and returns how it ended.
+    @discardableResult
+    func stop(_ signal: Int32 = SIGTERM) throws -> ChildProcess.Outcome.Termination? {
         try send(signal)
-        if var child = daemon.take() { _ = try child.wait() }
+        var termination: ChildProcess.Outcome.Termination?
+        if var child = daemon.take() { termination = try child.wait().termination }
         try host.run("rm", "-f", "/run/flanneld.pid")
+        return termination
     }
 
     /// Sends flanneld a signal.

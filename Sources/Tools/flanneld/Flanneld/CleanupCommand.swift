@@ -31,6 +31,8 @@ struct CleanupCommand: Sendable {
             files.subnetFile, files.statusFile, HealthServer.socketPath(beside: files.subnetFile),
             RememberedNetwork.path(in: options.stateDirectory), NodeRecord.path(in: options.stateDirectory),
         ])
+        // Without it no list counts as the daemon's, so it goes behind the list.
+        if let networkList = files.networkList { try remove([networkList.record]) }
         try await releaseLease()
         withExtendedLifetime(lock) {}
         try remove(["\(directory)/flanneld.lock"])

@@ -20,25 +20,29 @@ struct Daemon<Store: SubnetStore>: Service {
         let server = HealthServer(node, log)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         await node.start()
-        try await cancelWhenGracefulShutdown {
-            try await withThrowingDiscardingTaskGroup { group in
-                group.addTask { try await server.run(options) }
-                group.addTask { await keeper.run() }
-                group.addTask { await keeper.follow() }
-                group.addTask {
-                    while !Task.isCancelled {
-                        let change = await node.monitor.next()
-                        if !change.isEmpty, await node.kernelChanged(change) { keeper.bell.ring() }
+        do {
+            try await cancelWhenGracefulShutdown {
+                try await withThrowingDiscardingTaskGroup { group in
+                    group.addTask { try await server.run(options) }
+                    group.addTask { await keeper.run() }
+                    group.addTask { await keeper.follow() }
+                    group.addTask {
+                        while !Task.isCancelled {
+                            let change = await node.monitor.next()
+                            if !change.isEmpty, await node.kernelChanged(change) { keeper.bell.ring() }
+                        }
                     }
-                }
-                group.addTask {
-                    for await _ in reloads {
-                        log.notice("SIGHUP: reads the network's configuration again")
-                        keeper.bell.ring()
+                    group.addTask {
+                        for await _ in reloads {
+                            log.notice("SIGHUP: reads the network's configuration again")
+                            keeper.bell.ring()
+                        }
                     }
+                    group.addTask { await keepTime() }
                 }
-                group.addTask { await keepTime() }
             }
+        } catch is CancellationError {
+            // Those who work until they are cancelled say so when the daemon is asked to end.
         }
         systemd.stopping()
         await save()

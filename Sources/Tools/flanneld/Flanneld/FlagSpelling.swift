@@ -41,11 +41,11 @@ struct FlagSpelling {
             }
             given.insert(name)
             if parts.count == 2 {
-                result.append("--\(name)=\(try value(of: name, String(parts[1]), from: argument))")
+                result += Self.words(name, try value(of: name, String(parts[1]), from: argument))
             } else if boolean.contains(name) {
                 result.append("--\(name)=true")
             } else if let next = rest.popFirst() {
-                result.append("--\(name)=\(next)")
+                result += Self.words(name, next)
             } else {
                 throw Failure(description: "--\(name) needs a value: --\(name)=…")
             }
@@ -61,12 +61,18 @@ struct FlagSpelling {
         var result: [String] = []
         for entry in environment.sorted() {
             let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[0].hasPrefix("FLANNELD_"),
+            // An empty variable is none, as in flannel.
+            guard parts.count == 2, !parts[1].isEmpty, parts[0].hasPrefix("FLANNELD_"),
                 let flag = names[String(parts[0].dropFirst("FLANNELD_".count))], !given.contains(flag)
             else { continue }
-            result.append("--\(flag)=\(try value(of: flag, String(parts[1]), from: String(parts[0])))")
+            result += Self.words(flag, try value(of: flag, String(parts[1]), from: String(parts[0])))
         }
         return result
+    }
+
+    /// A flag with its value as the argument parser takes it: behind "=" it wants one that is not empty.
+    private static func words(_ name: String, _ value: String) -> [String] {
+        value.isEmpty ? ["--\(name)", ""] : ["--\(name)=\(value)"]
     }
 
     /// Booleans in all the forms that flannel takes.

@@ -98,7 +98,8 @@ extension OverlayNode {
                 note(report, plan.desired, cause)
             }
             if cause.concernsRules || cause.isPlan || !progress.hasRun {
-                let report = try rules.run(plan.rules, removingLeftovers: !hasRemovedLeftovers)
+                // At the start only: were flannel alive, it would put them back.
+                let report = try rules.run(plan.rules, removingLeftovers: !progress.hasRun)
                 note(report, isRepair: !cause.isPlan && progress.hasRun)
             }
             progress.noteRun(at: began, until: SystemClock.monotonic)
@@ -170,24 +171,19 @@ extension OverlayNode {
     }
 
     private func note(_ report: TrafficRuleReport, isRepair: Bool) {
+        if report.hasLegacyTables {
+            log.notice(
+                "there are rules of iptables-legacy, which flanneld leaves alone: if flannel has run here, remove its chains FLANNEL-POSTRTG and FLANNEL-FWD with iptables-legacy"
+            )
+        }
         counters.note(report, isRepair: isRepair)
         if !report.repairs.isEmpty {
             let changes = report.repairs.summary
             log.log(level: isRepair ? .notice : .info, "\(isRepair ? "repaired" : "set") traffic rules: \(changes)")
             if isRepair { progress.lastRepair = (SystemClock.now / 1_000_000_000, changes) }
         }
-        if report.failures.isEmpty { hasRemovedLeftovers = true }
         progress.ruleFailures = report.failures.map(\.description)
-        complain(
-            .rules,
-            progress.ruleFailures
-                + (report.hasLegacyTables
-                    ? [
-                        "there are rules of iptables-legacy on this node; what flannel left in them stays, and a FORWARD "
-                            + "chain of theirs that drops keeps containers apart"
-                    ]
-                    : [])
-        )
+        complain(.rules, progress.ruleFailures)
     }
 
     /// Logs complaints that are new, and those that no longer hold.

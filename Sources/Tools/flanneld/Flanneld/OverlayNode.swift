@@ -33,8 +33,6 @@ actor OverlayNode {
     // What has been done.
     var plan: Plan?
     var record: NodeRecord
-    /// Whether flannel's own rules, where there were any, are gone.
-    var hasRemovedLeftovers = false
     var progress = Progress()
     var counters = Counters()
     /// How far the overlay is, as the plugin has been told, by an earlier daemon perhaps.
