@@ -4,7 +4,9 @@
 struct Complaints: Sendable {
     /// What a complaint is about.
     enum Topic: String, CaseIterable, Sendable {
-        /// The store, or the lease in it.
+        /// The network's configuration, or the lease.
+        case lease
+        /// The store.
         case store
         /// What the store holds.
         case entries

@@ -156,8 +156,10 @@ extension OverlayNode {
         complain(.kernel, report.failures.map(\.description))
         complain(
             .routes,
-            report.conflictingRoutes.map { "route \($0) is somebody else's where one of ours belongs; remove it" }
-                + report.foreignRoutes.map { "route \($0) through our device is somebody else's; it stays" }
+            report.conflictingRoutes.map {
+                "route \($0.summary) is somebody else's where one of ours belongs; remove it"
+            }
+                + report.foreignRoutes.map { "route \($0.summary) through our device is somebody else's; it stays" }
         )
         progress.report = report
         if report.isComplete {

@@ -21,7 +21,7 @@ extension OverlayNode {
         document["store"] = [
             "location": .string(options.store.summary),
             "lastRead": counters.lastSnapshot > 0 ? .string(Timestamp.text(counters.lastSnapshot)) : .null,
-            "problems": .strings(complaints[.store] + complaints[.entries]),
+            "problems": .strings(complaints[.lease] + complaints[.store] + complaints[.entries]),
         ]
         document["peers"] = peers
         document["lastRepair"] =

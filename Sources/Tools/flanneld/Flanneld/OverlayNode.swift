@@ -105,7 +105,7 @@ actor OverlayNode {
     /// Takes over the own lease.
     func use(_ held: HeldLease) {
         leaseProblem = nil
-        complain(.store, [])
+        complain(.lease, [])
         validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
         isUnsaved = true
         guard held.lease != own else { return }
@@ -126,11 +126,13 @@ actor OverlayNode {
     func use(_ snapshot: SubnetSnapshot) -> Bool {
         complain(.entries, snapshot.problems.map(\.description))
         counters.noteSnapshot(snapshot)
-        // What the store knew before it could not be read any more, this node knows already.
+        // What the store knew before it could not be read any more, this node knows already. Where nothing was read yet, as
+        // while another node makes the store, it is the lease that is waited for.
         if let outage = snapshot.outage {
-            complain(.store, ["\(outage)"])
+            if self.snapshot != nil { complain(.store, ["\(outage)"]) }
             return true
         }
+        complain(.store, [])
         if snapshot.peers != self.snapshot?.peers || self.snapshot == nil {
             self.snapshot = snapshot
             isUnsaved = true
@@ -146,7 +148,7 @@ actor OverlayNode {
     /// Notes why there is no lease; without anything else to go by, uses what was known in an earlier boot.
     func noteLeaseProblem(_ error: OverlayError) {
         leaseProblem = error
-        complain(.store, ["\(error)"])
+        complain(.lease, ["\(error)"])
         if snapshot == nil, own == nil, error.code == .storeUnavailable { useRemembered() }
         tell()
     }

@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import Overlay
+internal import RouteNetlink
 
 /// How far the node has come with what should be.
 struct Progress: Sendable {
@@ -55,7 +56,14 @@ struct Progress: Sendable {
         if let failure { return [failure] }
         guard let report else { return ruleFailures }
         return report.failures.filter { !$0.isHarmless }.map(\.description)
-            + report.conflictingRoutes.map { "route \($0) is in the way of one of ours" }
+            + report.conflictingRoutes.map { "route \($0.summary) is in the way of one of ours" }
             + ruleFailures
+    }
+}
+
+extension Route {
+    /// Where it leads, as a person writes it.
+    var summary: String {
+        "\(destination)\(gateway.map { " via \($0)" } ?? "") proto \(protocolNumber ?? 0)"
     }
 }
