@@ -56,10 +56,16 @@ public actor FileSubnetStore: SubnetStore {
     public nonisolated func snapshots() -> FileSnapshots { FileSnapshots(self) }
 
     /// Looks at the directory and frees what has ended.
-    func snapshot() -> SubnetSnapshot {
-        directory.look()
+    ///
+    /// - Parameter version: That of the last snapshot.
+    /// - Returns: A snapshot and its version, nil when it would be the same as the last.
+    func snapshot(
+        _ scope: LeaseDirectory.Scope,
+        after version: Int?
+    ) -> (snapshot: SubnetSnapshot, version: Int)? {
+        directory.look(scope)
         // A lease that cannot be removed now has ended all the same, and is tried again with the next look.
         try? directory.removeEnded()
-        return directory.snapshot
+        return directory.version == version ? nil : (directory.makeSnapshot(), directory.version)
     }
 }

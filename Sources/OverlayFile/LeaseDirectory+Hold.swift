@@ -15,7 +15,7 @@ extension LeaseDirectory {
         previous: PerFamily<IPPrefix>
     ) throws(OverlayError) -> Lease {
         try prepare()
-        try lookOrThrow(thoroughly: true)
+        try lookOrThrow(.thoroughly)
         if own == nil { try removeLeftovers() }
         if isDuplicated { throw duplicateError }
         try removeEnded()
@@ -47,7 +47,7 @@ extension LeaseDirectory {
 
     /// Gives all leases of this node back.
     mutating func release() throws(OverlayError) {
-        try lookOrThrow(thoroughly: true)
+        try lookOrThrow(.thoroughly)
         for (key, entry) in entries where entry.file?.node == identity.node { try withdraw(key) }
         own = nil
     }
@@ -83,8 +83,8 @@ extension LeaseDirectory {
         return Lease(subnets: subnets, attributes: own.file.attributes)
     }
 
-    private mutating func lookOrThrow(thoroughly: Bool = false) throws(OverlayError) {
-        look(thoroughly: thoroughly)
+    private mutating func lookOrThrow(_ scope: Scope = .all) throws(OverlayError) {
+        look(scope)
         if let outage { throw outage }
     }
 
@@ -191,7 +191,8 @@ extension LeaseDirectory {
     /// Other nodes' leases and claims that have an address in common with ours.
     private func rivals(of key: String) -> [(key: String, file: LeaseFile?)] {
         guard let subnets = PerFamily<IPPrefix>(leaseKey: key) else { return [] }
-        return entries.filter { $0.key != key && !hasEnded($0.value) && $0.value.subnets.overlaps(subnets) }
+        let now = options.clock()
+        return entries.filter { $0.key != key && !hasEnded($0.value, at: now) && $0.value.subnets.overlaps(subnets) }
             .map { ($0.key, $0.value.file) }
     }
 
@@ -205,7 +206,7 @@ extension LeaseDirectory {
                 try File.remove(path)
             }
         }
-        entries[key] = nil
+        note(nil, key)
         if own?.key == key { own = nil }
     }
 }

@@ -8,20 +8,51 @@ extension LeaseDirectory {
     /// The most that a lease's file may hold, in bytes.
     private static let fileLimit = 64 << 10
 
+    /// What is looked at.
+    enum Scope: Hashable, Sendable {
+        /// Files with these names, as others are known not to have changed.
+        case names(Set<String>)
+        /// Nothing where no name in the directory was made, renamed or removed since the last looks, else everything.
+        case newNames
+        /// Everything, but files that look unchanged are not read again.
+        case all
+        /// Everything.
+        case thoroughly
+    }
+
     /// Reads what has changed since the last look, and notes an outage or its end.
-    ///
-    /// - Parameter thoroughly: Whether files that look unchanged are read again.
-    mutating func look(thoroughly: Bool = false) {
+    mutating func look(_ scope: Scope = .all) {
+        if outage == nil, File.isRegular(configurationPath) {
+            switch scope {
+            case .names(let names):
+                for name in names {
+                    if let (key, subnets) = key(of: name) { update(key, subnets, thoroughly: true) }
+                }
+                noticeDuplicate()
+                return
+            case .newNames:
+                if let settledStamp, settledStamp == FileStamp(of: subnetsPath) { return }
+            case .all, .thoroughly: break
+            }
+        }
+        lookAtAll(thoroughly: scope == .thoroughly)
+    }
+
+    private mutating func lookAtAll(thoroughly: Bool) {
+        // A change after this is seen by the next look, or by the one after it where the clock has not moved meanwhile.
+        let stamp = FileStamp(of: subnetsPath)
         do throws(OverlayError) {
             let keys = try keys()
             if outage != nil {
                 // Nobody could renew meanwhile, or we did not see it: all get their full time again.
-                for key in entries.keys { entries[key]?.movedAt = options.clock() }
+                restartTimes()
                 outage = nil
             }
-            for key in entries.keys where keys[key] == nil { entries[key] = nil }
+            for key in entries.keys where keys[key] == nil { note(nil, key) }
             for (key, subnets) in keys { update(key, subnets, thoroughly: thoroughly) }
             noticeDuplicate()
+            settledStamp = stamp == lastStamp && !entries.values.contains { $0.problem != nil } ? stamp : nil
+            lastStamp = stamp
         } catch { outage = error }
     }
 
@@ -37,15 +68,20 @@ extension LeaseDirectory {
             )
         }
         var keys: [String: PerFamily<IPPrefix>] = [:]
-        for name in names where name.hasSuffix(".json") {
-            let key = String(name.dropLast(5))
-            if let known = entries[key] {
-                keys[key] = known.subnets
-            } else if let subnets = PerFamily<IPPrefix>(leaseKey: key), subnets.leaseKey == key {
-                keys[key] = subnets
-            }
+        keys.reserveCapacity(names.count)
+        for name in names {
+            if let (key, subnets) = key(of: name) { keys[key] = subnets }
         }
         return keys
+    }
+
+    /// The key that a file is for; nil for names of anything else.
+    private func key(of name: String) -> (String, PerFamily<IPPrefix>)? {
+        guard name.hasSuffix(".json") else { return nil }
+        let key = String(name.dropLast(5))
+        if let known = entries[key] { return (key, known.subnets) }
+        guard let subnets = PerFamily<IPPrefix>(leaseKey: key), subnets.leaseKey == key else { return nil }
+        return (key, subnets)
     }
 
     /// Reads one file, unless it is known.
@@ -57,7 +93,7 @@ extension LeaseDirectory {
         entry.stamp = stamp
         do {
             guard let contents = try File.contentsIfPresent(of: path, limit: Self.fileLimit) else {
-                entries[key] = nil
+                note(nil, key)
                 return
             }
             let file = try LeaseFile(contents: contents)
@@ -70,7 +106,7 @@ extension LeaseDirectory {
             entry.problem = "\(error)"
             entry.stamp = nil
         }
-        entries[key] = entry
+        note(entry, key)
     }
 
     private mutating func noticeDuplicate() {
@@ -79,16 +115,19 @@ extension LeaseDirectory {
     }
 
     /// Whether a lease of another node has ended: its heartbeat is readable and has stood still for its TTL.
-    func hasEnded(_ entry: Entry) -> Bool {
+    func hasEnded(_ entry: Entry, at now: Duration) -> Bool {
         guard outage == nil, entry.problem == nil, let file = entry.file, file.timeToLive > 0,
             file.node != identity.node
         else { return false }
-        return options.clock() - entry.movedAt >= .seconds(file.timeToLive)
+        return now - entry.movedAt >= .seconds(file.timeToLive)
     }
 
     /// Removes the files of leases that have ended, so that nodes that start now do not wait for them again.
     mutating func removeEnded() throws(OverlayError) {
-        for (key, entry) in entries where hasEnded(entry) {
+        let now = options.clock()
+        let ended = entries.filter { hasEnded($0.value, at: now) }
+        endedCount = ended.count
+        for (key, entry) in ended {
             guard let seen = entry.file else { continue }
             let path = path(of: key)
             let isGone = try reaching { () throws(SystemCallError) in
@@ -104,16 +143,22 @@ extension LeaseDirectory {
                     return true
                 }
             }
-            if isGone { entries[key] = nil }
+            if isGone {
+                note(nil, key)
+                endedCount -= 1
+            }
         }
     }
 
     /// All leases as they are known now.
-    var snapshot: SubnetSnapshot {
+    mutating func makeSnapshot() -> SubnetSnapshot {
         var snapshot = SubnetSnapshot(own: nil, peers: [], outage: outage)
-        for (key, entry) in entries.sorted(by: { $0.key < $1.key }) {
+        snapshot.peers.reserveCapacity(entries.count)
+        let now = options.clock()
+        for key in keysInOrder() {
+            guard let entry = entries[key] else { continue }
             if let problem = entry.problem { snapshot.problems.append(Self.problem(path(of: key), problem, entry)) }
-            guard let file = entry.file, !file.isTentative, !hasEnded(entry) else { continue }
+            guard let file = entry.file, !file.isTentative, !hasEnded(entry, at: now) else { continue }
             let lease = Lease(subnets: entry.subnets, attributes: file.attributes)
             if file.node != identity.node {
                 snapshot.peers.append(lease)

@@ -25,19 +25,50 @@ struct LeaseDirectory {
     let options: FileStoreOptions
     let identity: NodeIdentity
     /// All files whose names are keys, by key.
-    var entries: [String: Entry] = [:]
+    private(set) var entries: [String: Entry] = [:]
+    /// All keys in order; nil when there are others since they were sorted.
+    private var sortedKeys: [String]?
     /// Why the directory could not be read the last time.
-    var outage: OverlayError?
+    var outage: OverlayError? { didSet { if outage != oldValue { version += 1 } } }
     /// The lease that this process has taken or renewed, as it wrote it.
-    var own: (key: String, file: LeaseFile)?
+    var own: (key: String, file: LeaseFile)? { didSet { if own?.key != oldValue?.key { version += 1 } } }
     /// Whether another process renews the lease under this node's identity.
-    var isDuplicated = false
+    var isDuplicated = false { didSet { if isDuplicated != oldValue { version += 1 } } }
+    /// How many leases have ended whose files are still there.
+    var endedCount = 0 { didSet { if endedCount != oldValue { version += 1 } } }
+    /// Changes with all that a snapshot shows: thousands of nodes renew their leases, which it does not show.
+    private(set) var version = 0
+    /// What tells that no name in the directory has changed since the last two looks, or since the last one only.
+    var settledStamp: FileStamp?, lastStamp: FileStamp?
 
     init(_ options: FileStoreOptions) throws(OverlayError) {
         var options = options
         options.directory = Path.normalized(Path.absolute(options.directory))
         self.options = options
         identity = try NodeIdentity(in: options.stateDirectory)
+    }
+
+    /// Notes what is known of a file, nil when it is gone.
+    mutating func note(_ entry: Entry?, _ key: String) {
+        let old = entries.updateOrRemove(entry, key)
+        let isAlike =
+            old?.problem == entry?.problem && old?.file?.attributes == entry?.file?.attributes
+            && old?.file?.node == entry?.file?.node && old?.file?.isTentative == entry?.file?.isTentative
+        if !isAlike || (old == nil) != (entry == nil) { version += 1 }
+        if (old == nil) != (entry == nil) { sortedKeys = nil }
+    }
+
+    /// All keys in order.
+    mutating func keysInOrder() -> [String] {
+        let keys = sortedKeys ?? entries.keys.sorted()
+        sortedKeys = keys
+        return keys
+    }
+
+    /// Gives all leases their full time again.
+    mutating func restartTimes() {
+        let now = options.clock()
+        for key in entries.keys { entries[key]?.movedAt = now }
     }
 
     var configurationPath: String { "\(options.directory)/config.json" }
@@ -63,5 +94,12 @@ struct LeaseDirectory {
             error,
             advice: "until the shared directory is back, nothing changes and no lease ends"
         )
+    }
+}
+
+extension Dictionary {
+    /// Sets or removes a value, and returns the one that was there.
+    fileprivate mutating func updateOrRemove(_ value: Value?, _ key: Key) -> Value? {
+        if let value { updateValue(value, forKey: key) } else { removeValue(forKey: key) }
     }
 }

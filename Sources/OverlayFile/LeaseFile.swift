@@ -30,13 +30,14 @@ struct LeaseFile: Hashable {
 
     /// Reads a file's contents.
     init(contents: [UInt8]) throws(OverlayError) {
+        let document: JSONNode
         do throws(JSONError) {
-            let document = JSONNode(try JSONValue(parsing: contents))
+            document = JSONNode(try JSONValue(parsing: contents))
             node = try document.member("Node")?.string()
             heartbeat = try document.member("Heartbeat")?.integer(in: 0...Int64.max) ?? 0
             timeToLive = try document.member("TTL")?.integer(in: 0...Self.longestTimeToLive) ?? 0
         } catch { throw OverlayError(.malformedText, "\(error)") }
-        attributes = try LeaseAttributes(parsing: contents)
+        attributes = try LeaseAttributes(document)
     }
 
     /// Ten years: far beyond any use, and far below where clocks overflow.

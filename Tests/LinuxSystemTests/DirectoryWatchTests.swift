@@ -10,7 +10,7 @@ internal import Testing
     init() throws { directory = try TemporaryDirectory() }
 
     private func changed(_ watch: borrowing DirectoryWatch) throws -> Bool {
-        try watch.waitForChange(until: .after(.milliseconds(0)))
+        try !watch.changes(until: .after(.milliseconds(0))).isEmpty
     }
 
     @Test func `each kind of change is told once`() throws {
@@ -53,6 +53,26 @@ internal import Testing
         #expect(try !changed(watch))
     }
 
+    @Test func `what changed is told by directory and name`() throws {
+        let watch = try DirectoryWatch.open()
+        let (one, two) = (directory.appending("1"), directory.appending("2"))
+        for path in [one, two] { try Directory.create(path, mode: 0o755) }
+        let (first, second) = (try watch.watch(one), try watch.watch(two))
+        #expect(first != second)
+        #expect(try watch.watch(one) == first)
+        try File.replace("\(one)/10.1.2.0-24.json", with: [1])
+        try File.create("\(two)/x", with: [])
+        try File.rename("\(two)/x", to: "\(two)/a name of more than sixteen bytes")
+        let changes = try watch.changes(until: .after(.seconds(1)))
+        #expect(Set(changes.filter { $0.directory == first }.map(\.name)) == ["10.1.2.0-24.json"])
+        #expect(
+            Set(changes.filter { $0.directory == second }.map(\.name)) == ["x", "a name of more than sixteen bytes"]
+        )
+        try File.remove("\(one)/10.1.2.0-24.json")
+        try Directory.remove(one)
+        #expect(try watch.changes(until: .after(.seconds(1))).contains { $0.directory == first && $0.name == nil })
+    }
+
     @Test func `another directory under the same name is watched when asked again`() throws {
         let path = directory.appending("d")
         try Directory.create(path, mode: 0o755)
@@ -73,7 +93,7 @@ internal import Testing
         let error = #expect(throws: SystemCallError.self) { try watch.watch(directory.appending("file")) }
         #expect(error?.number == .notADirectory)
         let start = SystemClock.monotonic
-        #expect(try !watch.waitForChange(until: .after(.milliseconds(50))))
+        #expect(try watch.changes(until: .after(.milliseconds(50))).isEmpty)
         #expect(SystemClock.monotonic - start >= 50_000_000)
     }
 }

@@ -33,6 +33,26 @@ internal import Testing
         #expect(await snapshots.next()?.peers == [])
     }
 
+    @Test func `a file that is written over, torn, repaired and removed is told by its name alone`() async throws {
+        let observer = try shared.node("observer", pollPeriod: .seconds(3600))
+        try await observer.hold(1)
+        let key = try await shared.node("peer").hold(2)
+        let path = "\(shared.path)/subnets/\(key).json"
+        var snapshots = observer.snapshots().makeAsyncIterator()
+        let before = try #require(await snapshots.next())
+        #expect(before.peers == [Lease(key: key, 2)])
+        let good = try File.contents(of: path)
+        try File.replace(path, with: Array(good.dropLast(5)))
+        let torn = try #require(await snapshots.next())
+        #expect(torn.peers == before.peers && torn.problems.count == 1)
+        try File.replace(path, with: good)
+        #expect(await snapshots.next() == before)
+        // Names of something else are nothing.
+        try File.create("\(shared.path)/subnets/README.json", with: [1])
+        try File.remove(path)
+        #expect(await snapshots.next()?.peers == [])
+    }
+
     @Test func `what nobody tells is found by looking`() async throws {
         let clock = HandClock()
         let observer = try shared.node("observer", clock: clock, pollPeriod: .milliseconds(20))
