@@ -20,6 +20,12 @@ let strict: [SwiftSetting] = [
 /// without that flag FoundationEssentials, which comes with cnitool's argument parser, does not link statically.
 let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
 
+/// A program that stays in memory without the names of its 30,000 symbols, which nobody looks up, and with its code apart
+/// from its tables: of 19 MB that are resident otherwise, 3 are not.
+let smallInMemory: [LinkerSetting] = [
+    .unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+]
+
 /// A CNI plugin: an importable library with the logic, and an executable whose main is one statement.
 ///
 /// The executable is named as CNI configuration names the plugin.
@@ -212,7 +218,8 @@ let package = Package(
             dependencies: ["Flanneld"],
             path: "Sources/Tools/flanneld",
             exclude: ["Flanneld"],
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: smallInMemory
         ),
 
         // Tests
@@ -265,7 +272,10 @@ let package = Package(
         .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
         tests(
             "EndToEndTests",
-            ["CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay"]
+            [
+                "CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
+                "RouteNetlink",
+            ]
         ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),

@@ -23,14 +23,7 @@ public struct LeaseAttributes: Hashable, Sendable {
     public var publicAddresses: PerFamily<IPAddress>
     /// The backend that carries packets to the node.
     public var backendType: BackendType
-    /// What that backend has to know of the node, by the family of the subnet; for VXLAN see ``VXLANEndpoint``.
-    public var backendData: PerFamily<JSONValue> {
-        didSet { vxlanEndpoints = Self.vxlanEndpoints(backendData) }
-    }
-    /// What VXLAN has to know of the node, where ``backendData`` says it.
-    ///
-    /// It is read once for each lease: all leases are gone through whenever one of them changes.
-    public private(set) var vxlanEndpoints: PerFamily<VXLANEndpoint>
+    private var backends: PerFamily<BackendData>
 
     /// Creates attributes.
     public init(
@@ -40,15 +33,47 @@ public struct LeaseAttributes: Hashable, Sendable {
     ) {
         self.publicAddresses = publicAddresses
         self.backendType = backendType
+        backends = PerFamily()
         self.backendData = backendData
-        vxlanEndpoints = Self.vxlanEndpoints(backendData)
     }
 
-    private static func vxlanEndpoints(_ data: PerFamily<JSONValue>) -> PerFamily<VXLANEndpoint> {
-        PerFamily(
-            v4: data.v4.flatMap { try? VXLANEndpoint(JSONNode($0)) },
-            v6: data.v6.flatMap { try? VXLANEndpoint(JSONNode($0)) }
-        )
+    /// What that backend has to know of the node, by the family of the subnet; for VXLAN see ``VXLANEndpoint``.
+    public var backendData: PerFamily<JSONValue> {
+        get { PerFamily(v4: backends.v4?.json, v6: backends.v6?.json) }
+        set { backends = PerFamily(v4: newValue.v4.map(BackendData.init), v6: newValue.v6.map(BackendData.init)) }
+    }
+
+    /// What VXLAN has to know of the node, where ``backendData`` says it.
+    public var vxlanEndpoints: PerFamily<VXLANEndpoint> {
+        PerFamily(v4: backends.v4?.endpoint, v6: backends.v6?.endpoint)
+    }
+}
+
+/// What a node publishes for its backend.
+///
+/// It is read once for each lease, as all leases are gone through whenever one of them changes; and what is as we write it
+/// is kept without its text, as there are thousands.
+private enum BackendData: Hashable, Sendable {
+    case endpoint(VXLANEndpoint)
+    case other(JSONValue, VXLANEndpoint?)
+
+    init(_ json: JSONValue) {
+        let endpoint = try? VXLANEndpoint(JSONNode(json))
+        if let endpoint, endpoint.json == json { self = .endpoint(endpoint) } else { self = .other(json, endpoint) }
+    }
+
+    var json: JSONValue {
+        switch self {
+        case .endpoint(let endpoint): endpoint.json
+        case .other(let json, _): json
+        }
+    }
+
+    var endpoint: VXLANEndpoint? {
+        switch self {
+        case .endpoint(let endpoint): endpoint
+        case .other(_, let endpoint): endpoint
+        }
     }
 }
 

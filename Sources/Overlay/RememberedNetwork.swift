@@ -56,10 +56,16 @@ public struct RememberedNetwork: Hashable, Sendable {
         document["configuration"] = configuration.json
         document["own"] = own.remembered
         document["validUntil"] = validUntil.map { .integer($0) }
-        document["peers"] = .array(peers.map(\.remembered))
+        // One by one: all together take ten times as much memory as their text.
+        var text = JSONValue.object(document).text().dropLast() + Array(#","peers":["#.utf8)
+        for (index, peer) in peers.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text += peer.remembered.text()
+        }
+        text += Array("]}".utf8)
         do throws(SystemCallError) {
             try Directory.create(Path.parent(of: path), mode: 0o755)
-            try File.replace(path, with: JSONValue.object(document).text(), mode: 0o600, durability: .powerCut)
+            try File.replace(path, with: Array(text), mode: 0o600, durability: .powerCut)
         } catch { throw OverlayError(.localFile, error) }
     }
 }

@@ -2,6 +2,7 @@
 // Swift module must not define, and the two pieces that cannot be written in Swift:
 // the child's side of a spawn, and a signal handler.
 #pragma once
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -65,5 +65,6 @@ struct Daemon<Store: SubnetStore>: Service {
         do throws(OverlayError) {
             try remembered.write(to: RememberedNetwork.path(in: options.stateDirectory))
         } catch { log.warning("\(error)") }
+        Memory.giveBack()
     }
 }
