@@ -22,8 +22,6 @@ struct LeaseTable {
         var modRevision: Int64
         /// When the key was made.
         var createRevision: Int64
-        /// The value as it is in the store.
-        var value: [UInt8]
 
         /// Whether the key has no etcd lease: someone keeps the subnet for a node, or for none.
         var isReservation: Bool { lease == 0 }
@@ -109,17 +107,15 @@ struct LeaseTable {
     private func makeEntry(_ key: String) -> Entry? {
         guard let name = keys.name(of: key) else { return nil }
         let subnets = PerFamily<IPPrefix>(leaseKey: name)
-        return Entry(key: key, subnets: subnets, lease: 0, modRevision: 0, createRevision: 0, value: [])
+        return Entry(key: key, subnets: subnets, lease: 0, modRevision: 0, createRevision: 0)
     }
 
-    /// The entry with what the store says of it; a value that is known is not parsed again.
+    /// The entry with what the store says of it.
     private static func update(_ entry: Entry, _ found: EtcdEntry) -> Entry {
         var entry = entry
         entry.lease = found.lease
         entry.modRevision = found.modRevision
         entry.createRevision = found.createRevision
-        if found.value == entry.value, entry.attributes != nil || entry.problem != nil { return entry }
-        entry.value = found.value
         guard entry.subnets != nil else {
             entry.problem = "the key names no subnet"
             return entry
