@@ -10,7 +10,8 @@ import Testing
 @Suite struct UplinkReading {
     @Test(arguments: ["flannel.1", "flannel-v6.1", "fl-v4.16777215", "fl-v6.16777215"])
     func `the overlay's own device is no candidate, whatever its name, and other tunnels are`(name: String) throws {
-        let node = try Cluster([.vxlan]).nodes[0]
+        let cluster = try Cluster([.vxlan])
+        let node = cluster.nodes[0]
         try node.command("ip", "link", "add", name, "type", "vxlan", "id", "7", "dstport", "8472", "dev", "eth0")
         try node.command("ip", "link", "add", "tunnel", "type", "vxlan", "id", "8", "dstport", "8472", "dev", "eth0")
         try node.command("ip", "link", "add", "off", "type", "bridge")
@@ -22,5 +23,7 @@ import Testing
         #expect(uplink.index == node.uplink && uplink.mtu == 1500)
         #expect(uplink.defaultRouteMetric == PerFamily(v4: 7))
         #expect(uplink.addresses.contains { $0.prefix == IPPrefix("192.0.2.1/24") })
+        // The uplink's other end, and with it the uplink, is the cluster's.
+        withExtendedLifetime(cluster) {}
     }
 }
