@@ -28,6 +28,8 @@ import Testing
         #expect(options.grantsForwarding)
         #expect(options.healthPort == 0)
         #expect(options.renewalMargin == 60)
+        #expect(options.leaseTimeToLive == 86_400)
+        #expect(try self.options("-lease-ttl=30").leaseTimeToLive == 30)
     }
 
     @Test(arguments: ["-ip-masq", "--ip-masq", "--ip-masq=true", "-ip-masq=1", "--ip-masq=T"])
@@ -97,6 +99,7 @@ import Testing
         ("--subnet-file=subnet.env", "absolute"), ("--etcd-endpoints=127.0.0.1:2379", "http://HOST:PORT"),
         ("--etcd-certfile=/etc/etcd.crt", "belong together"), ("--no-such-flag", "no-such-flag"),
         ("--iface", "--iface needs a value"), ("--log-format=xml", "text or json"), ("--state-dir=here", "absolute"),
+        ("--lease-ttl=3", "from 4 to"), ("--lease-ttl=31536001", "from 4 to"), ("--lease-ttl=day", "lease-ttl"),
     ])
     func `what is wrong is named with what would be right`(argument: String, words: String) {
         let complaint = complaint(argument)

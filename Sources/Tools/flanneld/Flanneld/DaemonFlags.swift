@@ -27,6 +27,13 @@ struct DaemonFlags: ParsableArguments {
     var subnetFile = "/run/flannel/subnet.env"
     @Option(help: "Minutes before its end at which a lease of etcd is renewed; 1 to 1439.")
     var subnetLeaseRenewMargin = 60
+    @Option(
+        help: ArgumentHelp(
+            "Seconds that a lease outlives its last renewal; for tests and special needs.",
+            visibility: .hidden
+        )
+    )
+    var leaseTtl = 86_400
     @Option(help: "Masquerade what leaves the network.") var ipMasq = false
     @Option(help: "Do not choose source ports at random when masquerading.") var ipMasqFullyRandomDisable = false
     @Option(help: "Let the network's packets through the host's firewall.") var iptablesForwardRules = true
@@ -50,7 +57,8 @@ struct DaemonFlags: ParsableArguments {
                 "store", "etcd-endpoints", "etcd-prefix", "etcd-keyfile", "etcd-certfile", "etcd-cafile",
                 "etcd-username",
                 "etcd-password", "iface", "iface-regex", "iface-can-reach", "public-ip", "public-ipv6", "subnet-file",
-                "subnet-lease-renew-margin", "cni-conf-dir", "cni-conf-template", "healthz-ip", "healthz-port",
+                "subnet-lease-renew-margin", "lease-ttl", "cni-conf-dir", "cni-conf-template", "healthz-ip",
+                "healthz-port",
                 "state-dir", "log-format", "v", "iptables-resync", "vmodule", "log_backtrace_at",
             ],
             boolean: ["kube-subnet-mgr", "ip-masq", "ip-masq-fully-random-disable", "iptables-forward-rules"]

@@ -70,6 +70,10 @@ public struct DaemonOptions: Hashable, Sendable {
     public var healthPort: UInt16
     /// `--subnet-lease-renew-margin`, in minutes.
     public var renewalMargin: Int
+    /// `--lease-ttl`, in seconds: how long a lease outlives its last renewal.
+    ///
+    /// For tests and special needs: a node that is off for longer than this may come back with another subnet.
+    public var leaseTimeToLive: Int
     /// `--state-dir`: what this node must not forget.
     public var stateDirectory: String
     /// `--log-format`, `-v`.
@@ -130,6 +134,14 @@ public struct DaemonOptions: Hashable, Sendable {
             )
         }
         renewalMargin = flags.subnetLeaseRenewMargin
+        guard (4...31_536_000).contains(flags.leaseTtl) else {
+            throw OverlayError(
+                .option,
+                "--lease-ttl \(flags.leaseTtl) is out of range",
+                advice: "seconds from 4 to 31536000; a day, 86400, is the default"
+            )
+        }
+        leaseTimeToLive = flags.leaseTtl
         stateDirectory = try Self.absolute(flags.stateDirectory, "state-dir")
         log = try LogOptions(format: flags.logFormat, verbosity: flags.verbosity)
     }

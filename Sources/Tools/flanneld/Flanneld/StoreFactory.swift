@@ -20,6 +20,7 @@ struct StoreFactory: Sendable {
             var settings = FileStoreOptions(directory: directory)
             settings.stateDirectory = options.stateDirectory
             settings.subnetFile = options.subnetFile
+            settings.timeToLive = .seconds(options.leaseTimeToLive)
             try await body(try FileSubnetStore(settings))
         case .etcd(let etcd):
             let store = try EtcdSubnetStore(settings(of: etcd))
@@ -46,7 +47,9 @@ struct StoreFactory: Sendable {
         var settings = EtcdStoreOptions(client: client)
         settings.prefix = etcd.prefix
         settings.stateDirectory = options.stateDirectory
-        settings.renewalMargin = .seconds(60 * options.renewalMargin)
+        settings.timeToLive = .seconds(options.leaseTimeToLive)
+        // A margin that leaves no time between two renewals is one for the usual, longer lease.
+        settings.renewalMargin = .seconds(min(60 * options.renewalMargin, options.leaseTimeToLive / 2))
         return settings
     }
 }
