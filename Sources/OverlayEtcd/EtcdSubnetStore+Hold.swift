@@ -35,6 +35,8 @@ extension EtcdSubnetStore {
             for entry in others { try await withdraw(entry) }
             let outcome: Attempt
             if let kept {
+                // An earlier process of this node has renewed it last, for all we know just before its end.
+                if kept.lease == leaseNumber { try await ensureLease() }
                 outcome = try await write(kept, wish)
             } else {
                 let gone = Set(others.map(\.key))

@@ -85,7 +85,7 @@ public final class EtcdSubnetStore: SubnetStore {
         return HeldLease(
             lease: lease,
             renewal: options.renewal,
-            validity: .seconds(options.timeToLiveSeconds) - began.duration(to: .now)
+            validity: max(.zero, .seconds(options.timeToLiveSeconds) - began.duration(to: .now))
         )
     }
 
