@@ -11,6 +11,8 @@ struct Counters: Sendable {
     private(set) var repairs: [String: Int] = [:]
     /// Requests that the kernel refused, and runs that came to nothing.
     var kernelErrors = 0
+    /// How often the lease was taken or renewed.
+    private(set) var renewals = 0
     /// How many runs there were, and how long they took in nanoseconds, all together and the last.
     private(set) var runs: Int64 = 0, runTime: Int64 = 0, lastRunTime: Int64 = 0
     /// When the store was read last, in seconds since 1970; 0 for never.
@@ -27,6 +29,8 @@ struct Counters: Sendable {
         kernelErrors += report.failures.count
         for (kind, count) in report.repairs { note(kind.rawValue, count, isRepair) }
     }
+
+    mutating func noteRenewal() { renewals += 1 }
 
     mutating func noteRun(_ nanoseconds: Int64) {
         runs += 1

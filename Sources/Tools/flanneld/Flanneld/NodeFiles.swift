@@ -34,6 +34,16 @@ struct NodeFiles: Sendable {
     /// Whether the overlay was ready in this boot: what says so is below `/run`, which a reboot empties.
     var wasReady: Bool { File.isRegular(subnetFile) }
 
+    /// Whether there is a `status.json`.
+    var hasStatus: Bool { File.isRegular(statusFile) }
+
+    /// Whether all files are there that belong to a state.
+    func areThere(for state: StatusFile.State) -> Bool {
+        guard hasStatus else { return false }
+        guard state == .ready else { return true }
+        return File.isRegular(subnetFile) && networkList.map { File.isRegular($0.path) } ?? true
+    }
+
     /// Takes the network list away, as its subnet is not known yet in this boot.
     ///
     /// - Returns: Whether there was one of ours.

@@ -32,6 +32,7 @@ extension OverlayNode {
 
     /// Repeats what failed when it is time to, and once a minute looks at everything.
     func tick() {
+        restoreFiles()
         guard plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) else { return }
         lookForUplink()
         converge(.check)

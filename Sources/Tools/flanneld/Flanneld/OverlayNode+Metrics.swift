@@ -44,6 +44,7 @@ extension OverlayNode {
             "When the leases were read last.",
             Int(counters.lastSnapshot)
         )
+        text.counter("flanneld_lease_renewals_total", "How often the lease was taken or renewed.", counters.renewals)
         if let validUntil {
             text.gauge(
                 "flanneld_lease_seconds",

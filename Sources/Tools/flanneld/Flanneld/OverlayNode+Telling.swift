@@ -33,31 +33,41 @@ extension OverlayNode {
         return missing + progress.problems
     }
 
+    /// What is wrong with the store or the lease in it; packets flow all the same.
+    private var storeProblem: String? { complaints[.lease].first ?? complaints[.store].first }
+
     /// Brings files and systemd up to date with how far the overlay is.
     func tell() {
         let obstacles = obstacles
         let isDataPlaneKnown = own != nil && snapshot != nil && configuration != nil
-        // What the store cannot say now does not make packets stop: only what is known of them does.
-        if wasReady, !isDataPlaneKnown { return }
-        let state: StatusFile.State = obstacles.isEmpty ? .ready : wasReady ? .degraded : .starting
         do throws(OverlayError) {
+            // What the store cannot say now does not make packets stop: only what is known of them does.
+            if wasReady, !isDataPlaneKnown {
+                if let told { try write(told.state, storeProblem ?? told.lastError) }
+                return
+            }
+            let state: StatusFile.State = obstacles.isEmpty ? .ready : wasReady ? .degraded : .starting
             if state == .ready { try publish() }
-            try write(state, obstacles.first ?? "")
+            announce(try write(state, obstacles.first ?? storeProblem ?? ""))
             complain(.files, [])
         } catch { complain(.files, ["\(error)"]) }
     }
 
-    private func write(_ state: StatusFile.State, _ lastError: String) throws(OverlayError) {
-        if let told, told.state == state, told.lastError == lastError {
-            announce(told)
-            return
-        }
+    /// Writes the files again that somebody has deleted; without them no container is attached.
+    func restoreFiles() {
+        guard let told, !files.areThere(for: told.state) else { return }
+        tell()
+    }
+
+    @discardableResult
+    private func write(_ state: StatusFile.State, _ lastError: String) throws(OverlayError) -> StatusFile {
+        if let told, told.state == state, told.lastError == lastError, files.hasStatus { return told }
         let now = SystemClock.now / 1_000_000_000
         let since = told?.state == state ? told?.since ?? now : now
         let status = StatusFile(state, lastError: lastError, since: since)
         try files.write(status)
         told = status
-        announce(status)
+        return status
     }
 
     /// Tells the log and systemd when the state is another one than they know.

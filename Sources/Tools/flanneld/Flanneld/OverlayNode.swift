@@ -106,9 +106,13 @@ actor OverlayNode {
     func use(_ held: HeldLease) {
         leaseProblem = nil
         complain(.lease, [])
+        counters.noteRenewal()
         validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
         isUnsaved = true
-        guard held.lease != own else { return }
+        guard held.lease != own else {
+            tell()
+            return
+        }
         if let before = own?.subnets, before != held.lease.subnets {
             log.warning(
                 "the subnet is now \(held.lease.subnets.summary), no longer \(before.summary): containers attached before keep addresses that other nodes no longer find here; make them anew"
@@ -130,6 +134,7 @@ actor OverlayNode {
         // while another node makes the store, it is the lease that is waited for.
         if let outage = snapshot.outage {
             if self.snapshot != nil { complain(.store, ["\(outage)"]) }
+            tell()
             return true
         }
         complain(.store, [])
