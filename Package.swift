@@ -273,7 +273,7 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CNI", "CProcessControl", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
+                "CNI", "CProcessControl", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
                 "RouteNetlink",
             ]
         ),

@@ -1,26 +1,52 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import EtcdTesting
 import IPAddresses
 import LinuxSystem
 import LinuxTesting
 import Testing
 
-/// Machines on Ethernet segments that a router joins, all with flanneld and one shared directory.
+/// Where the nodes of a cluster keep their leases.
+enum OverlayStore: String, Sendable, CustomTestStringConvertible {
+    /// A directory that all nodes share.
+    case directory
+    /// An etcd that the nodes reach over the segments.
+    case etcd
+
+    var testDescription: String { rawValue }
+}
+
+/// Machines on Ethernet segments that a router joins, all with flanneld and one store.
 final class OverlayCluster: @unchecked Sendable {
     /// The machine that holds the segments, and routes between them.
     let segments: IsolatedHost
     let nodes: [OverlayNode]
     private let directory: TemporaryDirectory
+    private let server: EtcdServer?
 
     /// The directory that all nodes share.
     var shared: String { directory.appending("shared") }
 
+    /// The etcd that all nodes use.
+    var etcd: EtcdServer {
+        get throws {
+            guard let server else { throw TestFailure("this cluster's store is a directory") }
+            return server
+        }
+    }
+
+    /// The address of etcd: that of the router, which all segments reach.
+    static var etcdAddress: String { "192.0.1.254" }
+
     /// - Parameters:
     ///   - network: The network's configuration.
+    ///   - options: What etcd is started with, where it is the store.
     ///   - segmentOf: The segment that a node is on, by its number.
     init(
         _ count: Int,
         network: String,
+        store: OverlayStore = .directory,
+        options: EtcdServer.Options = EtcdServer.Options(),
         flags: [String] = [],
         segmentOf: (Int) -> Int = { _ in 1 }
     ) throws {
@@ -29,6 +55,14 @@ final class OverlayCluster: @unchecked Sendable {
         try Directory.create(directory.appending("shared"), mode: 0o755)
         try File.replace(directory.appending("shared/config.json"), with: Array(network.utf8), mode: 0o644)
         try segments.shell("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        var options = options
+        options.address = Self.etcdAddress
+        options.wrapper = ["/usr/bin/nsenter", "--target", "\(segments.process)", "--net", "--"]
+        let storeFlags =
+            switch store {
+            case .directory: ["--store", "file://\(directory.appending("shared"))"]
+            case .etcd: ["--etcd-endpoints", "\(options.scheme)://\(options.address):2379"]
+            }
         var nodes: [OverlayNode] = []
         for number in 1...count {
             let segment = segmentOf(number)
@@ -51,9 +85,16 @@ final class OverlayCluster: @unchecked Sendable {
                     number,
                     host,
                     log: directory.appending("log\(number)"),
-                    flags: ["--store", "file://\(directory.appending("shared"))"] + flags
+                    flags: storeFlags + flags
                 )
             )
+        }
+        if store == .etcd {
+            let server = try EtcdServer.started(options)
+            try server.control("put", "/coreos.com/network/config", network)
+            self.server = server
+        } else {
+            server = nil
         }
         self.directory = directory
         self.segments = segments

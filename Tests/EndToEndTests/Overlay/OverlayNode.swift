@@ -27,9 +27,9 @@ final class OverlayNode: @unchecked Sendable {
     ///
     /// - Parameter wrapper: A program that runs it and becomes it, such as strace with -D.
     func start(_ more: String..., wrapper: [String] = []) throws {
-        // The daemon is the shell's successor, and so has the number that kill needs.
+        // Beside the shell: nsenter would stop itself with a successor that is stopped, and never go on.
         let words = host.entering(
-            ["/bin/sh", "-c", "echo $$ > /run/flanneld.pid; exec \"$@\" 2>> \(log)", "sh"] + wrapper
+            ["/bin/sh", "-c", "\"$@\" 2>> \(log) & echo $! > /run/flanneld.pid; wait $!", "sh"] + wrapper
                 + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
         )
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])

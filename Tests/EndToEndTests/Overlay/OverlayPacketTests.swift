@@ -37,9 +37,26 @@ struct OverlayPacketTests {
 
     @Test(arguments: layouts, Families.all)
     func `containers of all nodes reach each other`(layout: Layout, families: Families) throws {
+        try expectMesh(layout, families, .directory)
+    }
+
+    /// The store changes nothing about packets: of each layout one network is enough, but for the long form.
+    static var layoutsForEtcd: [(Layout, Families)] {
+        BuiltProducts.runsLong
+            ? layouts.flatMap { layout in Families.all.map { (layout, $0) } }
+            : Array(zip(layouts, Families.all.reversed()))
+    }
+
+    @Test(.requiresPrograms("etcd", "etcdctl"), arguments: layoutsForEtcd)
+    func `with leases in etcd containers of all nodes reach each other`(layout: Layout, families: Families) throws {
+        try expectMesh(layout, families, .etcd)
+    }
+
+    private func expectMesh(_ layout: Layout, _ families: Families, _ store: OverlayStore) throws {
         let cluster = try OverlayCluster(
             3,
             network: #"{\#(families.keys),"Backend":\#(layout.backend)}"#,
+            store: store,
             flags: ["--ip-masq"],
             segmentOf: { min($0, layout.segments) }
         )

@@ -39,24 +39,10 @@ struct RestartTests {
         _ = try cluster.attachContainers()
         let node = cluster.nodes[0]
         try node.stop()
-        let trace = "/run/trace"
-        try node.start(
-            wrapper: [
-                "/usr/bin/strace", "-D", "-f", "-qq", "-s", "256", "-e", "trace=sendto,sendmsg,openat", "-o", trace,
-            ]
-        )
+        try node.startTraced()
         // Its own word would come too early: the second look at what its first one brought is part of the start.
         usleep(4_000_000)
-        try node.stop()
-        let lines = try String(decoding: File.contents(of: node.host.path(trace)), as: UTF8.self).split(separator: "\n")
-        let requests = lines.filter { $0.contains("nlmsg_type=") || $0.contains("nlmsg_flags=") }
-        #expect(requests.count > 10)
-        let writing = lines.filter { line in
-            ["RTM_NEW", "RTM_DEL", "RTM_SET", "BATCH_BEGIN", "NFT_MSG_NEW", "NFT_MSG_DEL"].contains {
-                line.contains($0)
-            }
-                || (line.contains("/proc/sys") && (line.contains("O_WRONLY") || line.contains("O_RDWR")))
-        }
+        let writing = try node.stopTraced()
         #expect(writing.isEmpty, "\(writing.joined(separator: "\n"))")
     }
 

@@ -12,6 +12,10 @@ public final class EtcdServer: Sendable {
     public struct Options: Sendable {
         /// What is added to the command line.
         public var arguments: [String] = []
+        /// The words before the command line that bring it elsewhere, such as into a namespace.
+        public var wrapper: [String] = []
+        /// What is added to the command line of `etcdctl`.
+        public var clientArguments: [String] = []
         /// `http` or `https`.
         public var scheme = "http"
         /// The names and addresses for peers of all members, this one's included; empty for a cluster of one.
@@ -85,7 +89,9 @@ public final class EtcdServer: Sendable {
             echo $! >pid.new; mv pid.new pid
             cat >/dev/null; kill -9 $! 2>/dev/null; wait
             """
-        try process.start(["/bin/sh", "-c", script, "sh", directory.path] + arguments + options.arguments)
+        try process.start(
+            options.wrapper + ["/bin/sh", "-c", script, "sh", directory.path] + arguments + options.arguments
+        )
     }
 
     /// Waits until the server answers clients.
@@ -113,7 +119,8 @@ public final class EtcdServer: Sendable {
     @discardableResult
     public func control(_ words: String...) throws -> String {
         try Command.run(
-            ["/usr/bin/env", "ETCDCTL_API=3", "/usr/bin/etcdctl", "--endpoints", endpoint] + words
+            options.wrapper + ["/usr/bin/env", "ETCDCTL_API=3", "/usr/bin/etcdctl", "--endpoints", endpoint]
+                + options.clientArguments + words
         )
     }
 }
