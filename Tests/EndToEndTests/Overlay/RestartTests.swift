@@ -33,6 +33,26 @@ struct RestartTests {
         #expect(text.contains("3000 packets transmitted, 3000 received"), "\(text)")
     }
 
+    @Test func `a daemon that is asked to end keeps what it knows, and says no error`() throws {
+        let cluster = try OverlayCluster(2, network: Self.network)
+        try cluster.start()
+        let node = cluster.nodes[0]
+        try node.host.run("rm", "-f", "/var/lib/flannel/last-known.json")
+        // Something new to keep.
+        try cluster.nodes[1].stop()
+        try cluster.nodes[1].host.run(
+            "\(BuiltProducts.directory)/flanneld",
+            "cleanup",
+            "--store",
+            "file://\(cluster.shared)"
+        )
+        try node.wait("the removal of the routes") { try node.routeCount(.v4) == 0 }
+        try node.stop()
+        #expect(node.logged.contains("ends; what is programmed stays"), "\(node.logged)")
+        #expect(!node.logged.contains("Error"), "\(node.logged)")
+        #expect(File.isRegular(node.host.path("/var/lib/flannel/last-known.json")))
+    }
+
     @Test func `a start at which nothing has changed writes nothing`() throws {
         let cluster = try OverlayCluster(3, network: Self.network, flags: ["--ip-masq"])
         try cluster.start()

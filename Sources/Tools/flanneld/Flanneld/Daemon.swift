@@ -38,7 +38,7 @@ struct Daemon<Store: SubnetStore>: Service {
                             keeper.bell.ring()
                         }
                     }
-                    group.addTask { await keepTime() }
+                    group.addTask { await keepTime(keeper.bell) }
                 }
             }
         } catch is CancellationError {
@@ -50,10 +50,10 @@ struct Daemon<Store: SubnetStore>: Service {
     }
 
     /// Lets the node look at everything from time to time, and keeps what it knows.
-    private func keepTime() async {
+    private func keepTime(_ bell: Bell) async {
         var seconds = 0
         while (try? await Task.sleep(for: .seconds(1))) != nil {
-            await node.tick()
+            if await node.tick() { bell.ring() }
             // Not with each change: in a large cluster the file has a megabyte.
             if seconds % 10 == 0 { await save() }
             seconds += 1

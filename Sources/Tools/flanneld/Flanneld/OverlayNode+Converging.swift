@@ -27,15 +27,27 @@ extension OverlayNode {
             isDescriptionNew = before != uplink.publicAddresses
         }
         converge(.change(change))
-        return isDescriptionNew
+        return isDescriptionNew || isMisaddressed
+    }
+
+    /// Whether the other nodes have been told of another address than the one by which this node is reached.
+    ///
+    /// Whoever looks for the uplink may be the first to see a new one, not only who was told of a change.
+    var isMisaddressed: Bool {
+        guard let own, !uplink.choices.families.isEmpty else { return false }
+        return own.attributes.publicAddresses != uplink.publicAddresses
     }
 
     /// Repeats what failed when it is time to, and once a minute looks at everything.
-    func tick() {
+    ///
+    /// - Returns: Whether the other nodes must be told how this one is reached.
+    func tick() -> Bool {
         restoreFiles()
-        guard plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) else { return }
-        lookForUplink()
-        converge(.check)
+        if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
+            lookForUplink()
+            converge(.check)
+        }
+        return isMisaddressed
     }
 
     /// Finds out which interface leads to the other nodes.
