@@ -273,7 +273,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CNI", "CProcessControl", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
+                "CNI", "CProcessControl", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting",
+                "Overlay",
                 "RouteNetlink",
             ]
         ),
