@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,9 +129,8 @@ int cprocess_trace(const struct cprocess_program *program, const struct cprocess
     return cprocess_trace_beside(program, plan, NULL, 0, report);
 }
 
-int cprocess_trace_beside(const struct cprocess_program *program, const struct cprocess_plan *plan,
-                          const struct cprocess_program *other, int patience_milliseconds,
-                          struct cprocess_report *report) {
+static int trace(const struct cprocess_program *program, const struct cprocess_plan *plan,
+                 const struct cprocess_program *other, int patience_milliseconds, struct cprocess_report *report) {
     memset(report, 0, sizeof *report);
     struct tracing tracing = {
         .plan = plan, .report = report, .other = other, .patience_milliseconds = patience_milliseconds};
@@ -153,7 +153,7 @@ int cprocess_trace_beside(const struct cprocess_program *program, const struct c
 
     int waited_milliseconds = 0, program_ended = 0;
     while (1) {
-        // Only children of this thread: other threads of the tests have children, too.
+        // Only children of this thread, which has no others: those of other tests are not to be waited for here.
         pid_t id = waitpid(-1, &status, __WALL | __WNOTHREAD | (program_ended ? WNOHANG : 0));
         if (id < 0 && errno == EINTR) continue;
         if (id < 0) break;
@@ -178,4 +178,32 @@ int cprocess_trace_beside(const struct cprocess_program *program, const struct c
         }
     }
     return program_ended ? 0 : -ECHILD;
+}
+
+struct job {
+    const struct cprocess_program *program, *other;
+    const struct cprocess_plan *plan;
+    int patience_milliseconds, result;
+    struct cprocess_report *report;
+};
+
+static void *do_job(void *argument) {
+    struct job *job = argument;
+    job->result = trace(job->program, job->plan, job->other, job->patience_milliseconds, job->report);
+    return NULL;
+}
+
+int cprocess_trace_beside(const struct cprocess_program *program, const struct cprocess_plan *plan,
+                          const struct cprocess_program *other, int patience_milliseconds,
+                          struct cprocess_report *report) {
+    struct job job = {
+        .program = program, .other = other, .plan = plan,
+        .patience_milliseconds = patience_milliseconds, .report = report};
+    // A thread of its own, in the namespaces of the caller: the caller's may have started programs for other tests, and
+    // whoever waits for any child would take theirs.
+    pthread_t thread;
+    int number = pthread_create(&thread, NULL, do_job, &job);
+    if (number != 0) return -number;
+    pthread_join(thread, NULL);
+    return job.result;
 }
