@@ -58,23 +58,28 @@ struct PeerSelection {
 
     /// Decides about all peers.
     mutating func select(_ peers: [Lease], _ family: AddressFamily) {
-        var candidates: [Candidate] = []
+        var found: [Candidate] = []
+        found.reserveCapacity(peers.count)
+        endpoints.reserveCapacity(peers.count)
+        routes.reserveCapacity(peers.count)
         for peer in peers {
             guard let subnet = peer.subnets[family] else { continue }
             let publicAddress = peer.attributes.publicAddresses[family]
             do throws(Refusal) {
                 try check(subnet, family)
                 let way = try way(to: peer, subnet, publicAddress)
-                candidates.append(Candidate(subnet: subnet, publicAddress: publicAddress, way: way))
+                found.append(Candidate(subnet: subnet, publicAddress: publicAddress, way: way))
             } catch {
                 skipped.append(SkippedPeer(subnet: subnet, publicAddress: publicAddress, reason: error.reason))
             }
         }
         // The order makes the same peers win each time, and puts what lies in a subnet right behind it.
-        candidates.sort {
-            ($0.subnet.address, $0.subnet.length, $0.publicAddress ?? local)
-                < ($1.subnet.address, $1.subnet.length, $1.publicAddress ?? local)
+        // Places are sorted, as candidates are large and there are thousands.
+        let places = found.indices.sorted {
+            (found[$0].subnet.address, found[$0].subnet.length, found[$0].publicAddress ?? local)
+                < (found[$1].subnet.address, found[$1].subnet.length, found[$1].publicAddress ?? local)
         }
+        let candidates = places.map { found[$0] }
         for (position, candidate) in candidates.enumerated() {
             do throws(Refusal) {
                 // Of several the smallest wins, so that one wrong lease cannot cut off many nodes; of equal ones the first.

@@ -125,7 +125,8 @@ extension LeaseDirectory {
     /// Removes the files of leases that have ended, so that nodes that start now do not wait for them again.
     mutating func removeEnded() throws(OverlayError) {
         let now = options.clock()
-        let ended = entries.filter { hasEnded($0.value, at: now) }
+        var ended: [(key: String, entry: Entry)] = []
+        for (key, entry) in entries where hasEnded(entry, at: now) { ended.append((key, entry)) }
         endedCount = ended.count
         for (key, entry) in ended {
             guard let seen = entry.file else { continue }

@@ -26,7 +26,7 @@ struct LeaseDirectory {
     let identity: NodeIdentity
     /// All files whose names are keys, by key.
     private(set) var entries: [String: Entry] = [:]
-    /// All keys in order; nil when there are others since they were sorted.
+    /// All keys in order; nil until they are sorted.
     private var sortedKeys: [String]?
     /// Why the directory could not be read the last time.
     var outage: OverlayError? { didSet { if outage != oldValue { version += 1 } } }
@@ -55,7 +55,8 @@ struct LeaseDirectory {
             old?.problem == entry?.problem && old?.file?.attributes == entry?.file?.attributes
             && old?.file?.node == entry?.file?.node && old?.file?.isTentative == entry?.file?.isTentative
         if !isAlike || (old == nil) != (entry == nil) { version += 1 }
-        if (old == nil) != (entry == nil) { sortedKeys = nil }
+        guard (old == nil) != (entry == nil), let place = sortedKeys?.place(of: key) else { return }
+        if entry == nil { sortedKeys?.remove(at: place) } else { sortedKeys?.insert(key, at: place) }
     }
 
     /// All keys in order.
@@ -94,6 +95,18 @@ struct LeaseDirectory {
             error,
             advice: "until the shared directory is back, nothing changes and no lease ends"
         )
+    }
+}
+
+extension [String] {
+    /// Where a text is, or belongs, in a list that is in order.
+    fileprivate func place(of text: String) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle] < text { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 

@@ -123,8 +123,8 @@ extension OverlayNode {
             complain(.kernel, ["\(error)"])
         }
         counters.noteRun(SystemClock.monotonic - began)
-        // Requests, and what the kernel has of thousands of peers, take more than all that is kept.
-        if cause.concernsOverlay || progress.report.map({ $0.requestCount > 1_000 }) ?? false { Memory.giveBack() }
+        // What a run needs is several times what is kept.
+        Memory.giveBack()
     }
 
     private func makePlan(_ own: Lease, _ peers: [Lease], _ configuration: NetworkConfiguration) {
