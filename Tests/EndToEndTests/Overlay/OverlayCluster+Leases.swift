@@ -55,8 +55,11 @@ extension OverlayCluster {
         return conflicts
     }
 
-    /// Waits until all nodes are ready and all their containers reach each other.
+    /// Waits until each node's lease can be read, all nodes are ready, and all their containers reach each other.
     func waitUntilMended(_ what: String, _ addresses: [PerFamilyAddresses]) throws {
+        try nodes[0].wait("after \(what): a lease of each node in the store") {
+            try leases().count { $0.holder != nil } >= nodes.count
+        }
         for node in nodes {
             let others = addresses.enumerated().filter { $0.offset + 1 != node.number }.flatMap(\.element.all)
             try node.wait("after \(what): being ready") { node.isReady }
