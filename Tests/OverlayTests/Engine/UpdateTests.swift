@@ -142,8 +142,11 @@ import Testing
         #expect(gone.first == "route removed" && gone.last == "neighbor removed")
     }
 
+    /// What an event is about; the kernel's own routes come when link-local addresses are found to be unique.
     private static func kind(_ event: RouteEvent) -> String? {
         switch event {
+        case .route(let route) where route.protocolNumber != DesiredState.routeProtocol: nil
+        case .routeRemoved(let route) where route.protocolNumber != DesiredState.routeProtocol: nil
         case .forwardingEntry: "forwarding entry"
         case .neighbor(let entry): entry.state.contains(.permanent) ? "neighbor" : nil
         case .route: "route"
