@@ -4,6 +4,7 @@ internal import AsyncHTTPClient
 internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 internal import Synchronization
 
 /// A client of one etcd cluster, version 3.4 or later, through the JSON gateway that each member has.
@@ -24,11 +25,13 @@ public final class EtcdClient: Sendable {
     private struct State {
         var preferred = 0
         var token = Token.unknown
+        var transport: Transport
+        /// Closes what was used before.
+        var retirement: Task<Void, Never>?
     }
 
     let options: EtcdClientOptions
-    let http: HTTPClient
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Reads the certificates; nothing is sent yet.
     ///
@@ -47,29 +50,68 @@ public final class EtcdClient: Sendable {
                 )
             }
         }
-        var configuration = HTTPClient.Configuration(
-            tlsConfiguration: try options.makeTLSConfiguration(),
-            redirectConfiguration: .disallow,
-            timeout: HTTPClient.Configuration.Timeout(connect: TimeAmount(options.connectLimit))
-        )
-        // A refused connection is an answer: the next member is asked at once.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // With HTTP/2 all watches of the pool would share one connection, and its flow control.
-        configuration.httpVersion = .http1Only
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        state = Mutex(State(transport: Transport(try options.makeTLSConfiguration(), options)))
         self.options = options
     }
 
     /// Closes all connections; requests and watches that are under way fail.
     public func shutdown() async {
-        // It fails only when it was done before.
-        try? await http.shutdown()
+        let (transport, retirement) = state.withLock { ($0.transport, $0.retirement) }
+        await transport.close()
+        await retirement?.value
+    }
+
+    /// Gives up all connections: what is under way fails, and what follows makes new ones.
+    ///
+    /// Connections from an address that this host has no longer lead nowhere, but do not end by themselves.
+    public func reconnect() {
+        guard let configuration = try? options.makeTLSConfiguration() else {
+            return use(Transport(transport.security, options))
+        }
+        use(Transport(configuration, options))
+    }
+
+    /// What requests are sent with.
+    var http: HTTPClient { transport.http }
+
+    private var transport: Transport { state.withLock { $0.transport } }
+
+    private func use(_ transport: Transport) {
+        state.withLock { state in
+            let (former, retirement) = (state.transport, state.retirement)
+            state.transport = transport
+            state.retirement = Task {
+                await former.close()
+                await retirement?.value
+            }
+        }
+    }
+
+    /// Takes certificates and key from their files again.
+    ///
+    /// - Returns: Whether they are others now.
+    private func rereadCertificates() -> Bool {
+        guard let configuration = try? options.makeTLSConfiguration(),
+            !configuration.bestEffortEquals(transport.security)
+        else { return false }
+        use(Transport(configuration, options))
+        return true
     }
 
     /// Tries something with one member after the other until one answers, and returns what it said.
     ///
     /// - Throws: What etcd says of the request itself at once; else what went wrong with all of them.
     func withEndpoints<Result: Sendable>(
+        _ body: @Sendable (_ endpoint: String) async throws(EtcdError) -> Result
+    ) async throws(EtcdError) -> Result {
+        do throws(EtcdError) { return try await tryingEndpoints(body) } catch {
+            // Certificates end, and are replaced before they do.
+            guard error.isAboutReachingMembers, !Task.isCancelled, rereadCertificates() else { throw error }
+        }
+        return try await tryingEndpoints(body)
+    }
+
+    private func tryingEndpoints<Result: Sendable>(
         _ body: @Sendable (_ endpoint: String) async throws(EtcdError) -> Result
     ) async throws(EtcdError) -> Result {
         let first = state.withLock { $0.preferred }
@@ -81,10 +123,8 @@ public final class EtcdClient: Sendable {
                 state.withLock { $0.preferred = index }
                 return result
             } catch {
-                switch error.code {
-                case .unreachable, .unavailable, .refused, .malformedAnswer: failures.append(error)
-                case .configuration, .notFound, .compacted, .invalidRequest: throw error
-                }
+                guard error.isAboutReachingMembers else { throw error }
+                failures.append(error)
                 if Task.isCancelled { break }
             }
         }
@@ -171,6 +211,16 @@ public final class EtcdClient: Sendable {
     }
 }
 
+extension EtcdError {
+    /// Whether another member, or another connection, may do what this one did not.
+    fileprivate var isAboutReachingMembers: Bool {
+        switch code {
+        case .unreachable, .unavailable, .refused, .malformedAnswer: true
+        case .configuration, .notFound, .compacted, .invalidRequest: false
+        }
+    }
+}
+
 extension EtcdClient.Token {
     /// What requests carry.
     fileprivate var text: String? {
@@ -185,14 +235,6 @@ extension String {
         var text = self[...]
         while text.hasSuffix(suffix) { text = text.dropLast(suffix.count) }
         return text
-    }
-}
-
-extension TimeAmount {
-    /// The same time in the unit of NIO.
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self = .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
     }
 }
 

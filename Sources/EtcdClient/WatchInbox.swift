@@ -16,6 +16,8 @@ final class WatchInbox: HTTPClientResponseDelegate {
         /// How the answer ended; nil while it goes on.
         var end: EtcdError?
         var isWoken = false
+        /// When something of the answer arrived last, or the wait for it began.
+        fileprivate var lastArrival = ContinuousClock.now
 
         /// Whether there is nothing to tell.
         fileprivate var isIdle: Bool { bytes.isEmpty && end == nil && !isWoken }
@@ -33,7 +35,8 @@ final class WatchInbox: HTTPClientResponseDelegate {
 
     /// Takes what has arrived, and waits when there is nothing.
     ///
-    /// - Returns: Nil when nothing came within the limit, or the task was cancelled; then nothing is told any more.
+    /// - Parameter limit: How long the answer may be silent; to be woken does not count as an answer.
+    /// - Returns: Nil when it was, or when the task was cancelled; then nothing is told any more.
     func take(within limit: Duration) async -> Contents? {
         while true {
             let taken = contents.withLock { contents in
@@ -45,7 +48,7 @@ final class WatchInbox: HTTPClientResponseDelegate {
                 return taken
             }
             if !taken.isIdle { return taken }
-            guard await isSignalled(within: limit) else { return nil }
+            guard await isSignalled(until: taken.lastArrival + limit) else { return nil }
         }
     }
 
@@ -60,14 +63,14 @@ final class WatchInbox: HTTPClientResponseDelegate {
     /// Makes one ``take(within:)`` return, now or later, without any contents.
     func wake() { change { $0.isWoken = true } }
 
-    private func isSignalled(within limit: Duration) async -> Bool {
+    private func isSignalled(until end: ContinuousClock.Instant) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask { [signals] in
                 for await _ in signals { return true }
                 return false
             }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(until: end, clock: .continuous)
                 return false
             }
             let first = await group.next() ?? false
@@ -87,7 +90,10 @@ final class WatchInbox: HTTPClientResponseDelegate {
     }
 
     func didReceiveBodyPart(task: HTTPClient.Task<Void>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
-        change { $0.bytes += buffer.readableBytesView }
+        change {
+            $0.bytes += buffer.readableBytesView
+            $0.lastArrival = .now
+        }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 

@@ -35,8 +35,16 @@ public protocol SubnetStore: Sendable {
     /// An outage ends nothing: a snapshot with the leases known last says so, and the next one says that it is over.
     func snapshots() -> Snapshots
 
+    /// Takes notice that the node has other addresses than before: connections from those it had lead nowhere now.
+    func reconnect()
+
     /// Gives the node's lease back, as when the node is cleaned up for good; without a lease, nothing.
     func releaseLease() async throws(OverlayError)
+}
+
+extension SubnetStore {
+    /// A store without connections has nothing to do.
+    public func reconnect() {}
 }
 
 /// The node's own lease, as a store granted it.

@@ -50,6 +50,9 @@ public final class EtcdSubnetStore: SubnetStore {
     /// Closes all connections; the lease stays.
     public func shutdown() async { await client.shutdown() }
 
+    /// Gives up all connections; the watch goes on over a new one from where it was.
+    public func reconnect() { client.reconnect() }
+
     /// Reads the key `config`.
     public func networkConfiguration() async throws(OverlayError) -> NetworkConfiguration {
         let entry = try await reaching { () async throws(EtcdError) in

@@ -2,6 +2,8 @@
 
 internal import EtcdClient
 internal import EtcdTesting
+internal import LinuxSystem
+internal import LinuxTesting
 internal import Testing
 
 /// Users and passwords, certificates, and what is said when they are wrong.
@@ -108,6 +110,38 @@ internal import Testing
         }
         await expectFailure(.configuration, certificates.certificate("client")) {
             try await put { $0.privateKeyFile = certificates.certificate("client") }
+        }
+    }
+
+    @Test func `certificates that were replaced are taken up`() async throws {
+        var options = EtcdServer.Options()
+        options.scheme = "https"
+        let certificates = try Certificates(serverAddress: options.address)
+        options.arguments = [
+            "--cert-file", certificates.certificate("server"), "--key-file", certificates.key("server"),
+            "--trusted-ca-file", certificates.certificate("authority"), "--client-cert-auth",
+        ]
+        let server = try EtcdServer.started(options)
+        let directory = try TemporaryDirectory()
+        let (certificate, key) = (directory.appending("tls.crt"), directory.appending("tls.key"))
+        func install(_ name: String) throws {
+            try File.replace(certificate, with: File.contents(of: certificates.certificate(name)))
+            try File.replace(key, with: File.contents(of: certificates.key(name)))
+        }
+        try install("impostor")
+        let change = { (options: inout EtcdClientOptions) in
+            options.authorityFile = certificates.certificate("authority")
+            options.certificateFile = certificate
+            options.privateKeyFile = key
+        }
+        try await withClient([server.endpoint], change) { client in
+            await #expect(throws: EtcdError.self) { try await client.put("/a", [1]) }
+            try install("client")
+            try await client.put("/a", [2])
+            // Connections that are there go on with what they were made with, and files that are no use change nothing.
+            try File.replace(key, with: [])
+            try await client.put("/a", [3])
+            #expect(try await client.entry("/a")?.value == [3])
         }
     }
 

@@ -140,6 +140,18 @@ internal import Testing
         try await withClient([server.endpoint], { $0.silenceLimit = .milliseconds(300) }) { client in
             let watch = try await client.watch(.prefix("/a"), from: 1)
             await expectFailure(.unreachable, "nothing came") { _ = try await watch.next() }
+            // To be woken is no sign of the server's.
+            let woken = try await client.watch(.prefix("/a"), from: 1)
+            let waking = Task {
+                while !Task.isCancelled {
+                    woken.wake()
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            await expectFailure(.unreachable, "nothing came") {
+                while let response = try await woken.next() { #expect(response.events.isEmpty) }
+            }
+            waking.cancel()
         }
         try await withClient([server.endpoint]) { client in
             let watch = try await client.watch(.prefix("/a"), from: 1)
@@ -152,6 +164,22 @@ internal import Testing
                 }
             }
             #expect(time < .seconds(1))
+        }
+    }
+
+    @Test func `giving up all connections ends watches at once, and new ones are made`() async throws {
+        try await withClient([server.endpoint]) { client in
+            for round in UInt8(1)...3 {
+                let revision = try await client.put("/a", [round])
+                let watch = try await client.watch(.prefix("/a"), from: revision)
+                #expect(try await watch.next()?.events.count == 1)
+                client.reconnect()
+                let time = await ContinuousClock().measure {
+                    await expectFailure(.unreachable) { _ = try await watch.next() }
+                }
+                #expect(time < .seconds(1))
+            }
+            #expect(try await client.entry("/a")?.value == [3])
         }
     }
 }

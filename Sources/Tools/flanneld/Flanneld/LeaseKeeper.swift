@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import IPAddresses
 internal import Logging
 internal import Overlay
 
@@ -18,10 +19,16 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
     /// Works until the task is cancelled.
     func run() async {
         var delay = Self.shortest
+        var addresses = PerFamily<IPAddress>()
         while !Task.isCancelled {
+            let former = addresses
+            addresses = await node.localAddresses
+            if addresses != former { store.reconnect() }
             do throws(OverlayError) {
                 let configuration = try await store.networkConfiguration()
                 await node.use(configuration)
+                // Only with a network it is known which addresses count.
+                if addresses.families.isEmpty { addresses = await node.localAddresses }
                 if let description = await node.description() {
                     let held = try await store.holdLease(
                         publishing: description,
@@ -49,5 +56,12 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
             }
             try? await Task.sleep(for: .seconds(1))
         }
+    }
+}
+
+extension OverlayNode {
+    /// From where this node talks to others; those that can no longer be found out stay what they were.
+    fileprivate var localAddresses: PerFamily<IPAddress> {
+        PerFamily(v4: uplink.choices.v4?.address, v6: uplink.choices.v6?.address)
     }
 }
