@@ -138,7 +138,7 @@ struct EtcdOverlayTests {
         etcd.kill()
         try Self.reboot(node)
         try node.start()
-        try cluster.waitUntilMended("a start without etcd", addresses)
+        try cluster.waitUntilConnected("a start without etcd", addresses)
         #expect(try node.subnets() == subnets)
         let status = try node.host.run("\(BuiltProducts.directory)/flanneld", "status")
         #expect(status.contains("192.0.1.254:2379") && status.contains("refused"), "\(status)")

@@ -60,6 +60,11 @@ extension OverlayCluster {
         try nodes[0].wait("after \(what): a lease of each node in the store") {
             try leases().count { $0.holder != nil } >= nodes.count
         }
+        try waitUntilConnected(what, addresses)
+    }
+
+    /// Waits until all nodes are ready, and all their containers reach each other.
+    func waitUntilConnected(_ what: String, _ addresses: [PerFamilyAddresses]) throws {
         for node in nodes {
             let others = addresses.enumerated().filter { $0.offset + 1 != node.number }.flatMap(\.element.all)
             try node.wait("after \(what): being ready") { node.isReady }

@@ -79,8 +79,9 @@ public final class EtcdServer: Sendable {
             "--listen-peer-urls", "http://\(options.address):2380",
             "--initial-advertise-peer-urls", "http://\(options.address):2380",
             "--initial-cluster", peers.map { "\($0.name)=http://\($0.address):2380" }.joined(separator: ","),
-            "--heartbeat-interval", "50", "--election-timeout", "250",
         ]
+        // Of several members the rest should soon have another leader; one alone must not lose itself to a slow disk.
+        let timing = peers.count > 1 ? ["--heartbeat-interval", "50", "--election-timeout", "250"] : []
         for name in ["pid", "log"] { try File.remove(directory.appending(name)) }
         // The shell outlives neither the server nor us: its standard input ends with our process.
         let script = """
@@ -90,7 +91,8 @@ public final class EtcdServer: Sendable {
             cat >/dev/null; kill -9 $! 2>/dev/null; wait
             """
         try process.start(
-            options.wrapper + ["/bin/sh", "-c", script, "sh", directory.path] + arguments + options.arguments
+            options.wrapper + ["/bin/sh", "-c", script, "sh", directory.path] + arguments + timing
+                + options.arguments
         )
     }
 
@@ -116,13 +118,27 @@ public final class EtcdServer: Sendable {
     public func thaw() throws { Glibc.kill(try processID, SIGCONT) }
 
     /// Runs etcd's own client, `etcdctl`, against this member and returns what it printed.
+    ///
+    /// It is asked again while the server, started a moment ago, has no leader yet or waits for its disk.
     @discardableResult
     public func control(_ words: String...) throws -> String {
-        try Command.run(
+        let words =
             options.wrapper + ["/usr/bin/env", "ETCDCTL_API=3", "/usr/bin/etcdctl", "--endpoints", endpoint]
-                + options.clientArguments + words
-        )
+            + options.clientArguments + words
+        var attempts = 0
+        while true {
+            do { return try Command.run(words) } catch let failure as CommandFailure {
+                attempts += 1
+                guard attempts < 20, Self.passing.contains(where: { failure.description.contains($0) }) else {
+                    throw failure
+                }
+                usleep(100_000)
+            }
+        }
     }
+
+    /// What etcd says of troubles that pass; all that is asked here may be asked twice.
+    private static let passing = ["leader changed", "no leader", "code = Unavailable"]
 }
 
 /// A server that does not do what it should.
