@@ -4,9 +4,30 @@ internal import JSON
 
 extension EtcdClient {
     /// Reads a key or all keys with a prefix.
+    ///
+    /// Many are read in parts, all as of the revision of the first: one answer with thousands takes tens of megabytes.
     public func list(_ range: EtcdKeyRange) async throws(EtcdError) -> EtcdListing {
-        let answer = try await post("kv/range", .object(range.wire))
-        return EtcdListing(revision: try answer.wireRevision(), entries: try answer.wireEntries())
+        while true {
+            do throws(EtcdError) { return try await listOnce(range) } catch {
+                // The store was compacted between two parts; the next reading has a newer revision.
+                guard error.code == .compacted, !Task.isCancelled else { throw error }
+            }
+        }
+    }
+
+    private func listOnce(_ range: EtcdKeyRange) async throws(EtcdError) -> EtcdListing {
+        var request = range.wire
+        request["limit"] = .wire(options.pageSize)
+        var answer = try await post("kv/range", .object(request))
+        var listing = EtcdListing(revision: try answer.wireRevision(), entries: try answer.wireEntries())
+        request["revision"] = .wire(listing.revision)
+        while answer.wireBoolean("more"), let last = listing.entries.last {
+            // The first key behind the last one.
+            request["key"] = .wire(Array(last.key.utf8) + [0])
+            answer = try await post("kv/range", .object(request))
+            listing.entries += try answer.wireEntries()
+        }
+        return listing
     }
 
     /// Reads one key; nil when it does not exist.

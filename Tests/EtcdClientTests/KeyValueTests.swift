@@ -29,6 +29,36 @@ internal import Testing
         }
     }
 
+    @Test func `a listing that is read in parts shows one moment`() async throws {
+        let keys = (10..<35).map { "/a/\($0)" }
+        func write(_ value: UInt8, _ client: EtcdClient) async throws -> Int64 {
+            let puts = keys.map { EtcdOperation.put(key: $0, value: [value], lease: 0) }
+            return try await client.transact(if: [], then: puts).revision
+        }
+        try await withClient([server.endpoint], { $0.pageSize = 2 }) { client in
+            _ = try await write(0, client)
+            let writing = Task {
+                // The store is compacted behind each listing, too.
+                for round in UInt8(1)...200 {
+                    try Task.checkCancellation()
+                    let revision = try await write(round, client)
+                    if round % 50 == 0 { try server.control("compact", "\(revision)") }
+                }
+            }
+            var values: Set<[UInt8]> = []
+            for _ in 0..<20 {
+                let listing = try await client.list(.prefix("/a/"))
+                #expect(listing.entries.map(\.key) == keys)
+                #expect(Set(listing.entries.map(\.value)).count == 1)
+                #expect(listing.entries.allSatisfy { $0.modRevision <= listing.revision })
+                values.formUnion(listing.entries.map(\.value))
+            }
+            writing.cancel()
+            _ = try? await writing.value
+            #expect(values.count > 1)
+        }
+    }
+
     @Test func `of two that create a key one succeeds, and the other sees what it wrote`() async throws {
         try await withClient([server.endpoint]) { client in
             func create(_ value: UInt8) async throws -> EtcdOutcome {
