@@ -183,6 +183,8 @@ let package = Package(
         ),
         library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
 
+        library("PluginInstallation", ["CNI", "JSON", "LinuxSystem"]),
+
         // Tools
         .executableTarget(
             name: "cnitool",
@@ -199,7 +201,7 @@ let package = Package(
             name: "Flanneld",
             dependencies: [
                 "EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "Overlay", "OverlayEtcd",
-                "OverlayFile", "RouteNetlink",
+                "OverlayFile", "PluginInstallation", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -304,6 +306,7 @@ let package = Package(
                 "lease-holder",
             ]
         ),
+        tests("PluginInstallationTests", ["CNI", "LinuxSystem", "LinuxTesting", "PluginInstallation"]),
         tests("EtcdClientTests", ["EtcdClient", "EtcdTesting", "LinuxSystem", "LinuxTesting"]),
         tests(
             "OverlayEtcdTests",

@@ -8,11 +8,21 @@ internal import Overlay
 internal import ServiceLifecycle
 internal import UnixSignals
 
-/// The command `flanneld`: the daemon itself, and two commands about it.
+/// The command `flanneld`: the daemon itself, and commands about it and the node's plugins.
 public enum FlanneldCommand {
     /// What is done.
     private enum Action: String {
         case run, status, cleanup, help, version
+        case installPlugins = "install-cni"
+        case uninstallPlugins = "uninstall-cni"
+
+        /// Whether it is asked for by a word that comes first.
+        var isWord: Bool {
+            switch self {
+            case .status, .cleanup, .installPlugins, .uninstallPlugins: true
+            case .run, .help, .version: false
+            }
+        }
     }
 
     /// Reads the command line, does what it says, and exits: 0 when all is well, 1 when not, 2 for a wrong command line.
@@ -29,6 +39,8 @@ public enum FlanneldCommand {
                 exit(try await StatusCommand(options, isJSON: isJSON).run() ? 0 : 1)
             case .cleanup:
                 try await CleanupCommand(try DaemonOptions(arguments, environment: ProcessEnvironment.entries)).run()
+            case .installPlugins: try InstallCommand(arguments).install()
+            case .uninstallPlugins: try InstallCommand(arguments).uninstall()
             case .run: try await run(try DaemonOptions(arguments, environment: ProcessEnvironment.entries))
             }
             exit(0)
@@ -42,8 +54,7 @@ public enum FlanneldCommand {
     private static func takeAction(_ arguments: inout [String]) -> Action {
         if take("help", from: &arguments) || take("h", from: &arguments) { return .help }
         if take("version", from: &arguments) { return .version }
-        guard let first = arguments.first, let action = Action(rawValue: first), action == .status || action == .cleanup
-        else { return .run }
+        guard let first = arguments.first, let action = Action(rawValue: first), action.isWord else { return .run }
         arguments.removeFirst()
         return action
     }
@@ -65,6 +76,10 @@ public enum FlanneldCommand {
         USAGE: flanneld [flags]            run the daemon
                flanneld status [--json]    say how far it is; exits with 0 when it is ready
                flanneld cleanup [flags]    remove all that the daemon has made on this node
+               flanneld install-cni [--source DIRECTORY] [--cni-bin-dir DIRECTORY] [--allow-downgrade]
+                                           put plugins where the runtime looks for them
+               flanneld uninstall-cni [--cni-bin-dir DIRECTORY]
+                                           take them away, and put back what was there before
 
         Each flag can be given in the environment: --ip-masq as FLANNELD_IP_MASQ=true.
 
