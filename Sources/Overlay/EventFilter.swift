@@ -11,10 +11,10 @@ public import RouteNetlink
 /// The kernel does not report everything: IPv4 routes go without a word with their link or with the last address on it.
 /// So links and addresses count for what depends on them.
 public struct EventFilter: Sendable {
-    private let desired: DesiredState
-    private let devices: PerFamily<LinkIndex>
+    let desired: DesiredState
+    let devices: PerFamily<LinkIndex>
     /// Where frames for the peers' devices go.
-    private let endpoints: PerFamily<[MACAddress: IPAddress]>
+    let endpoints: PerFamily<[MACAddress: IPAddress]>
 
     /// Creates a filter.
     ///
@@ -72,6 +72,31 @@ public struct EventFilter: Sendable {
         }
     }
 
+    // MARK: Entries
+
+    /// Whether a neighbour of a tunnel device is as it should be; false where it must be changed or go, nil where it is
+    /// none that matters.
+    func isRight(_ entry: NeighborEntry) -> Bool? {
+        let isPermanent = entry.state.contains(.permanent)
+        guard let peer = peer(entry) else { return isPermanent ? false : nil }
+        return isPermanent && entry.mac == peer.mac
+    }
+
+    /// Whether a forwarding entry of a tunnel device is as it should be; see ``isRight(_:)-(NeighborEntry)``.
+    func isRight(_ entry: ForwardingEntry) -> Bool? {
+        guard let family = family(of: entry.interface) else { return nil }
+        let isPermanent = entry.state.contains(.permanent)
+        guard let endpoint = endpoints[family]?[entry.mac] else { return isPermanent ? false : nil }
+        return isPermanent && entry.destination == endpoint
+    }
+
+    /// Whether a route is as it should be; false where it is wrong, superfluous, or a foreign one through a tunnel device.
+    func isRight(_ route: Route) -> Bool? {
+        guard let owner = owner(of: route.destination.family) else { return nil }
+        if let wanted = wanted(route) { return owner.matches(route, wanted) }
+        return !route.isKernels && (owner.owns(route) || family(of: route.interface) != nil) ? false : nil
+    }
+
     // MARK: Links and addresses
 
     private func family(of index: LinkIndex?) -> AddressFamily? {
@@ -126,15 +151,15 @@ public struct EventFilter: Sendable {
     }
 
     private func concerns(_ route: Route) -> Bool {
-        guard let owner = owner(of: route.destination.family) else { return false }
-        if let wanted = wanted(route) { return !owner.matches(route, wanted) }
-        if route.interface != nil, route.interface == desired.uplinks[route.destination.family], route.gateway == nil,
-            desired.routes.contains(where: { !$0.usesTunnel && route.destination.contains($0.gateway) })
-        {
-            // A subnet is on the uplink again, and with it the nodes that routes lead through.
-            return true
+        switch isRight(route) {
+        case true?: false
+        case false?: true
+        // A subnet is on the uplink again, and with it the nodes that routes lead through.
+        case nil:
+            route.interface != nil && route.interface == desired.uplinks[route.destination.family]
+                && route.gateway == nil
+                && desired.routes.contains { !$0.usesTunnel && route.destination.contains($0.gateway) }
         }
-        return !route.isKernels && (owner.owns(route) || family(of: route.interface) != nil)
     }
 
     private func concerns(removed route: Route) -> Bool {
@@ -151,15 +176,10 @@ public struct EventFilter: Sendable {
     }
 
     private func concerns(_ entry: NeighborEntry) -> Bool {
-        if let peer = peer(entry) { return entry.mac != peer.mac || !entry.state.contains(.permanent) }
-        return family(of: entry.interface) == entry.address.family && entry.state.contains(.permanent)
+        family(of: entry.interface) == entry.address.family && isRight(entry) == false
     }
 
-    private func concerns(_ entry: ForwardingEntry) -> Bool {
-        guard entry.table == .device, let family = family(of: entry.interface) else { return false }
-        guard let endpoint = endpoints[family]?[entry.mac] else { return entry.state.contains(.permanent) }
-        return entry.destination != endpoint || !entry.state.contains(.permanent)
-    }
+    private func concerns(_ entry: ForwardingEntry) -> Bool { entry.table == .device && isRight(entry) == false }
 
     private func concerns(removed entry: ForwardingEntry) -> Bool {
         guard entry.table == .device, let family = family(of: entry.interface),

@@ -76,10 +76,23 @@ public struct Reconciler: ~Copyable {
             let difference = Difference(from: last.desired, to: desired, devices: last.report.devices)
         else { return try run(desired) }
         held = nil
-        var report = ReconciliationReport(difference, after: last.report)
+        var report = ReconciliationReport(after: last.report)
         try perform(difference.changes, desired.uplinks, &report)
         if report.isComplete, !report.isSurprised { held = (desired, report) }
         return report
+    }
+
+    /// Reads the kernel as ``run(_:adopting:)`` does, and is much cheaper where nothing differs from what was left.
+    ///
+    /// - Throws: Only what keeps it from reading the kernel or from using the socket; refused changes are in the report.
+    public mutating func check(_ desired: DesiredState) throws(NetlinkError) -> ReconciliationReport {
+        // What was reported of others' routes has to be looked for again, and a setting that was refused tried again.
+        if let held, held.desired == desired, held.report.foreignRoutes.isEmpty, held.report.failures.isEmpty,
+            try KernelCheck(desired: desired, devices: held.report.devices).holds(socket)
+        {
+            return ReconciliationReport(after: held.report)
+        }
+        return try run(desired)
     }
 
     /// Says that the kernel may not hold any more what was written, as an event reported.

@@ -40,8 +40,8 @@ public struct ReconciliationReport: Hashable, Sendable {
         conflictingRoutes = difference.conflictingRoutes
     }
 
-    /// Begins with what the kernel was found to be by the run that an update follows.
-    init(_ difference: Difference, after last: ReconciliationReport) {
+    /// Begins with what the kernel was found to be by the run that an update or a check follows.
+    init(after last: ReconciliationReport) {
         foreignRoutes = last.foreignRoutes
         conflictingRoutes = last.conflictingRoutes
         failures = last.failures

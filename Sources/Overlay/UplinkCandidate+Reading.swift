@@ -1,6 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import IPAddresses
+public import IPAddresses
 public import Netlink
 public import RouteNetlink
 
@@ -8,12 +8,16 @@ extension UplinkCandidate {
     /// The interfaces of a socket's namespace that could be the uplink.
     ///
     /// All that are up, but for loopback and the overlay's own devices.
-    public static func all(_ socket: borrowing RouteSocket) throws(NetlinkError) -> [UplinkCandidate] {
+    ///
+    /// - Parameter families: Those whose default routes are of interest.
+    public static func all(
+        _ socket: borrowing RouteSocket,
+        _ families: [AddressFamily] = AddressFamily.allCases
+    ) throws(NetlinkError) -> [UplinkCandidate] {
         let addresses = Dictionary(grouping: try socket.addresses(), by: \.interface)
         var metrics: [LinkIndex: PerFamily<UInt32>] = [:]
-        for family in AddressFamily.allCases {
-            for route in try socket.routes(family: family, table: 254)
-            where route.destination == .everything(family) && route.type == .unicast {
+        for family in families {
+            for route in try socket.defaultRoutes(family: family, table: 254) where route.type == .unicast {
                 guard let interface = route.interface else { continue }
                 let metric = min(route.priority ?? 0, metrics[interface]?[family] ?? .max)
                 metrics[interface, default: PerFamily()][family] = metric

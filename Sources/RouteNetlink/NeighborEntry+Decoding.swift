@@ -10,7 +10,7 @@ struct NeighborMessage {
     let interface: LinkIndex
     let state: NeighborState
     let flags: UInt8
-    private(set) var destination: [UInt8] = []
+    private(set) var destination: IPAddress?
     private(set) var mac: MACAddress?
     private(set) var vlan: UInt16?
     private(set) var protocolNumber: UInt8?
@@ -23,7 +23,13 @@ struct NeighborMessage {
         flags = try payload.field(at: 10)
         try AttributeReader.forEach(in: payload, after: 12) { (type, value) throws(NetlinkError) in
             switch type {
-            case NDA_DST: destination = value.octets
+            case NDA_DST:
+                // Both families occur in forwarding entries, and their own is neither.
+                switch value.byteCount {
+                case 4: destination = try IPAddress(reading: value, .v4)
+                case 16: destination = try IPAddress(reading: value, .v6)
+                default: break
+                }
             case NDA_LLADDR: mac = MACAddress(octets: value.octets)
             case NDA_VLAN: vlan = try value.integer()
             case NDA_PROTOCOL: protocolNumber = try value.integer()
@@ -34,7 +40,7 @@ struct NeighborMessage {
 
     /// The neighbour it describes; nil for a forwarding entry and for other families.
     var neighbor: NeighborEntry? {
-        guard AddressFamily(number: family) != nil, let address = IPAddress(octets: destination) else { return nil }
+        guard AddressFamily(number: family) != nil, let address = destination else { return nil }
         return NeighborEntry(
             address: address,
             mac: mac,
@@ -50,7 +56,7 @@ struct NeighborMessage {
         return ForwardingEntry(
             mac: mac,
             interface: interface,
-            destination: IPAddress(octets: destination),
+            destination: destination,
             vlan: vlan,
             state: state,
             table: flags & UInt8(NTF_SELF) != 0 ? .device : .bridge,

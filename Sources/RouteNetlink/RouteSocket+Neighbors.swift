@@ -29,9 +29,18 @@ extension RouteSocket {
         of index: LinkIndex? = nil,
         family: AddressFamily? = nil
     ) throws(NetlinkError) -> [NeighborEntry] {
+        try neighbors(of: index, family: family) { $0 }
+    }
+
+    /// What a closure makes of the neighbours of an interface, or of all; see ``routes(family:table:interface:_:)``.
+    public borrowing func neighbors<Element>(
+        of index: LinkIndex?,
+        family: AddressFamily?,
+        _ select: (NeighborEntry) throws(NetlinkError) -> Element?
+    ) throws(NetlinkError) -> [Element] {
         try dumpNeighbors("list neighbors", family?.number ?? 0, index) { (message) throws(NetlinkError) in
             guard let entry = message.neighbor, family == nil || entry.address.family == family else { return nil }
-            return entry
+            return try select(entry)
         }
     }
 
@@ -61,8 +70,17 @@ extension RouteSocket {
 
     /// The forwarding entries of a bridge port or a VXLAN device, or of all: `bridge fdb show`.
     public borrowing func forwardingEntries(of index: LinkIndex? = nil) throws(NetlinkError) -> [ForwardingEntry] {
+        try forwardingEntries(of: index) { $0 }
+    }
+
+    /// What a closure makes of the forwarding entries of a device, or of all; see ``routes(family:table:interface:_:)``.
+    public borrowing func forwardingEntries<Element>(
+        of index: LinkIndex?,
+        _ select: (ForwardingEntry) throws(NetlinkError) -> Element?
+    ) throws(NetlinkError) -> [Element] {
         try dumpNeighbors("list forwarding entries", BridgeFamily.number, index) { (message) throws(NetlinkError) in
-            message.forwardingEntry
+            guard let entry = message.forwardingEntry else { return nil }
+            return try select(entry)
         }
     }
 

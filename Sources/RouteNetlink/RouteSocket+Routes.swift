@@ -37,6 +37,49 @@ extension RouteSocket {
             return try routes(family: .v4, table: table, interface: interface)
                 + routes(family: .v6, table: table, interface: interface)
         }
+        return try routes(family: family, table: table, interface: interface) { $0 }
+    }
+
+    /// What a closure makes of the routes of a family: `ip -4 route show table …`.
+    ///
+    /// Of thousands of routes nothing is kept but that. The closure may see a route twice, when the table changed while it
+    /// was read; what it made of it the first time is dropped.
+    ///
+    /// - Parameter select: nil for a route that is of no interest.
+    public borrowing func routes<Element>(
+        family: AddressFamily,
+        table: UInt32? = nil,
+        interface: LinkIndex? = nil,
+        _ select: (Route) throws(NetlinkError) -> Element?
+    ) throws(NetlinkError) -> [Element] {
+        try dumpRoutes(family, table, interface) { (payload) throws(NetlinkError) in
+            guard let route = try Route(reading: payload), table == nil || route.table == table,
+                interface == nil || route.interface == interface
+            else { return nil }
+            return try select(route)
+        }
+    }
+
+    /// The default routes of a family: `ip route show default table …`; the others are not even decoded.
+    public borrowing func defaultRoutes(
+        family: AddressFamily,
+        table: UInt32
+    ) throws(NetlinkError) -> [Route] {
+        try dumpRoutes(family, table, nil) { (payload) throws(NetlinkError) in
+            // rtm_dst_len: the kernel has no filter for it.
+            guard try payload.field(at: 1, UInt8.self) == 0, let route = try Route(reading: payload),
+                route.table == table
+            else { return nil }
+            return route
+        }
+    }
+
+    private borrowing func dumpRoutes<Element>(
+        _ family: AddressFamily,
+        _ table: UInt32?,
+        _ interface: LinkIndex?,
+        _ decode: (RawSpan) throws(NetlinkError) -> Element?
+    ) throws(NetlinkError) -> [Element] {
         let request = try NetlinkRequest("list routes", purpose: .query, type: RTM_GETROUTE, flags: .dump) { writer in
             var header = rtmsg()
             header.rtm_family = family.number
@@ -46,10 +89,7 @@ extension RouteSocket {
         }
         do throws(NetlinkError) {
             return try socket.dump(request) { (type, payload) throws(NetlinkError) in
-                guard type == RTM_NEWROUTE, let route = try Route(reading: payload),
-                    table == nil || route.table == table, interface == nil || route.interface == interface
-                else { return nil }
-                return route
+                type == RTM_NEWROUTE ? try decode(payload) : nil
             }
         } catch {
             // A table exists with its first route.

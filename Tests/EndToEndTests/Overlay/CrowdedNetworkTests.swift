@@ -70,20 +70,23 @@ struct CrowdedNetworkTests {
         #expect(network.node.isReady)
     }
 
-    @Test(.enabled("takes more than a minute: SWIFT_CNI_LONG=1") { BuiltProducts.runsLong })
-    func `with thousands of nodes and nothing to do flanneld does next to nothing`() throws {
-        for store in [CrowdedNetwork.Store.directory, .etcd] {
+    @Test func `with many nodes and nothing to do flanneld uses less than a thousandth of a processor`() throws {
+        // A full check each minute is part of it.
+        let (warmUp, period) = BuiltProducts.runsLong ? (15, 120) : (5, 61)
+        for store in BuiltProducts.runsLong ? [CrowdedNetwork.Store.directory, .etcd] : [.directory] {
             let network = try CrowdedNetwork(store, [.v4])
             try network.fill(1...Self.peers)
             try network.node.start()
             try network.wait(for: Self.peers)
             // What follows a start is done by then.
-            sleep(15)
+            sleep(UInt32(warmUp))
             let before = try network.processorTime()
-            sleep(60)
+            sleep(UInt32(period))
             let used = try network.processorTime() - before
-            print("\(store), \(Self.peers) nodes: \(Timing.text(used)) ms of processor time in 60 s of nothing to do")
-            #expect(used < 60)
+            print(
+                "\(store), \(Self.peers) nodes: \(Timing.text(used)) ms of processor time in \(period) s of nothing to do"
+            )
+            #expect(used < Double(period))
             #expect(try network.megabytes("VmRSS") <= 30)
             // A start that changes nothing asks for little more.
             try network.node.stop()

@@ -29,6 +29,11 @@ final class Engine {
         try node.namespace.run { Result { try reconciler.update(desired) } }.get()
     }
 
+    @discardableResult
+    func check(_ desired: DesiredState) throws -> ReconciliationReport {
+        try node.namespace.run { Result { try reconciler.check(desired) } }.get()
+    }
+
     /// What the node should have towards peers of which only the leases exist.
     func desired(
         _ peers: [Lease],

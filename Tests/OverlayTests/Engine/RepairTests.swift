@@ -122,10 +122,14 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         let node = cluster.nodes[0]
         let other = cluster.nodes[1]
         try cluster.reconcile(backend)
+        let engine = try Engine(node)
+        let desired = try node.desired(cluster.nodes, backend)
+        #expect(try engine.run(desired).isUnchanged)
+        #expect(try engine.check(desired).isUnchanged)
         let before = try node.state()
         #expect(try node.reaches(other, family))
         try perform(sabotage, on: node, other, family)
-        let report = try node.reconcile(cluster.nodes, backend)
+        let report = try engine.check(desired)
         #expect(report.isComplete && report.failures.isEmpty)
         #expect(
             report.repairs
@@ -133,6 +137,7 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
         )
         #expect(try node.state() == before)
         #expect(try node.reaches(other, family))
+        #expect(try engine.check(desired).isUnchanged && !engine.isDoubtful)
         #expect(try node.reconcile(cluster.nodes, backend).isUnchanged)
     }
 
@@ -173,6 +178,30 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             for family in AddressFamily.allCases { #expect(try node.reaches(cluster.nodes[1], family)) }
             #expect(try node.reconcile(cluster.nodes, backend).isUnchanged)
         }
+    }
+
+    @Test func `a check reports foreign routes as long as they are there`() throws {
+        let engine = try Engine(Cluster([.vxlan]).nodes[0])
+        let desired = try engine.desired([try Fleet.lease(2)])
+        try engine.run(desired)
+        try engine.node.command("ip", "route", "add", "172.16.0.0/16", "dev", "flannel.1", "proto", "static")
+        for _ in 1...2 { #expect(try engine.check(desired).foreignRoutes.count == 1) }
+        try engine.node.command("ip", "route", "del", "172.16.0.0/16")
+        #expect(try engine.check(desired).foreignRoutes.isEmpty)
+        // Entries that the kernel makes by itself are nobody's fault.
+        try engine.node.command(
+            "ip",
+            "neigh",
+            "add",
+            "10.244.2.9",
+            "dev",
+            "flannel.1",
+            "nud",
+            "stale",
+            "lladdr",
+            "02:00:00:00:00:07"
+        )
+        #expect(try engine.check(desired).isUnchanged && !engine.isDoubtful)
     }
 
     @Test func `router advertisements are refused on the device`() throws {

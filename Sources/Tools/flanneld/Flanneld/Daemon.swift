@@ -45,23 +45,21 @@ struct Daemon<Store: SubnetStore>: Service {
             // Those who work until they are cancelled say so when the daemon is asked to end.
         }
         systemd.stopping()
-        await save()
+        await save(isLast: true)
         log.notice("ends; what is programmed stays, and containers reach each other without flanneld")
     }
 
     /// Lets the node look at everything from time to time, and keeps what it knows.
     private func keepTime(_ bell: Bell) async {
-        var seconds = 0
-        while (try? await Task.sleep(for: .seconds(1))) != nil {
+        while !Task.isCancelled {
+            await node.ticker.next()
             if await node.tick() { bell.ring() }
-            // Not with each change: in a large cluster the file has a megabyte.
-            if seconds % 10 == 0 { await save() }
-            seconds += 1
+            await save()
         }
     }
 
-    private func save() async {
-        guard let remembered = await node.unsaved() else { return }
+    private func save(isLast: Bool = false) async {
+        guard let remembered = await node.unsaved(isLast: isLast) else { return }
         do throws(OverlayError) {
             try remembered.write(to: RememberedNetwork.path(in: options.stateDirectory))
         } catch { log.warning("\(error)") }

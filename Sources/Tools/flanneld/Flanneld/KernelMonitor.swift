@@ -17,6 +17,8 @@ struct KernelChange: OptionSet, Sendable {
     static var uplink: KernelChange { KernelChange(rawValue: 2) }
     /// The traffic rules may not be what they should.
     static var rules: KernelChange { KernelChange(rawValue: 4) }
+    /// All of that.
+    static var all: KernelChange { [.overlay, .uplink, .rules] }
 }
 
 /// Listens to the kernel on threads of its own, and tells of what matters, several changes at a time.

@@ -16,6 +16,18 @@ extension OverlayNode {
         case change(KernelChange)
         /// Time has passed.
         case check
+
+        /// What may not be as it should.
+        var change: KernelChange {
+            switch self {
+            case .plan: []
+            case .change(let change): change
+            case .check: .all
+            }
+        }
+
+        var isPlan: Bool { if case .plan = self { true } else { false } }
+        var isCheck: Bool { if case .check = self { true } else { false } }
     }
 
     /// Takes notice of a change in the kernel.
@@ -91,26 +103,22 @@ extension OverlayNode {
         defer { tell() }
         guard let configuration, let own, let snapshot, !uplink.choices.families.isEmpty else { return }
         let began = SystemClock.monotonic
-        if plan == nil || cause.isPlan || cause.concernsUplink {
-            makePlan(own, snapshot.peers, configuration)
-        }
+        let isNew = plan == nil || cause.isPlan || plan?.uplinks != uplink.uplinks
+        if isNew { makePlan(own, snapshot.peers, configuration) }
         guard let plan else { return }
+        let change = progress.hasRun ? cause.change : .all
         do throws(NetlinkError) {
-            if cause.concernsOverlay || !progress.hasRun { reconciler.markDoubtful() }
-            if cause.concernsOverlay || cause.isPlan || !progress.hasRun {
+            if isNew || !change.isDisjoint(with: [.overlay, .uplink]) {
                 // The reports of what follows are of what is desired already.
                 let devices = progress.report?.devices ?? PerFamily()
-                monitor.use(EventFilter(desired: plan.desired, devices: devices))
-                let isFirst = !record.hasAdopted
-                let report =
-                    isFirst
-                    ? try reconciler.run(plan.desired, adopting: true) : try reconciler.update(plan.desired)
+                if isNew || !progress.hasRun { monitor.use(EventFilter(desired: plan.desired, devices: devices)) }
+                let report = try reconcile(plan.desired, change, isCheck: cause.isCheck)
                 if report.devices != devices {
                     monitor.use(EventFilter(desired: plan.desired, devices: report.devices))
                 }
                 note(report, plan.desired, cause)
             }
-            if cause.concernsRules || cause.isPlan || !progress.hasRun {
+            if cause.isPlan || change.contains(.rules) {
                 // At the start only: were flannel alive, it would put them back.
                 let report = try rules.run(plan.rules, removingLeftovers: !progress.hasRun)
                 note(report, isRepair: !cause.isPlan && progress.hasRun)
@@ -123,8 +131,19 @@ extension OverlayNode {
             complain(.kernel, ["\(error)"])
         }
         counters.noteRun(SystemClock.monotonic - began)
-        // What a run needs is several times what is kept.
-        Memory.giveBack()
+        // What a run needs is several times what is kept; a check that finds nothing needs next to nothing.
+        if !cause.isCheck || progress.report?.isUnchanged != true { Memory.giveBack() }
+    }
+
+    private func reconcile(
+        _ desired: DesiredState,
+        _ change: KernelChange,
+        isCheck: Bool
+    ) throws(NetlinkError) -> ReconciliationReport {
+        if !record.hasAdopted { return try reconciler.run(desired, adopting: true) }
+        if isCheck { return try reconciler.check(desired) }
+        if !change.isDisjoint(with: [.overlay, .uplink]) { reconciler.markDoubtful() }
+        return try reconciler.update(desired)
     }
 
     private func makePlan(_ own: Lease, _ peers: [Lease], _ configuration: NetworkConfiguration) {
@@ -143,7 +162,7 @@ extension OverlayNode {
             randomizesPorts: options.randomizesPorts,
             grantsForwarding: options.grantsForwarding
         )
-        plan = Plan(desired: desired, rules: rules)
+        plan = Plan(desired: desired, rules: rules, uplinks: uplink.uplinks)
         // Noted before they are made: what a crash leaves must be known as ours.
         remember(devices: names + desired.formerDevices)
         complain(.peers, desired.skippedPeers.map(\.description))
@@ -218,30 +237,5 @@ extension [Change.Kind: Int] {
     var summary: String {
         sorted { $0.key.rawValue < $1.key.rawValue }
             .map { "\($0.key.rawValue.replacing("_", with: " ")) (\($0.value))" }.joined(separator: ", ")
-    }
-}
-
-extension OverlayNode.Cause {
-    var isPlan: Bool { if case .plan = self { true } else { false } }
-    var concernsOverlay: Bool {
-        switch self {
-        case .plan: false
-        case .check: true
-        case .change(let change): !change.isDisjoint(with: [.overlay, .uplink])
-        }
-    }
-    var concernsUplink: Bool {
-        switch self {
-        case .plan: false
-        case .check: true
-        case .change(let change): change.contains(.uplink)
-        }
-    }
-    var concernsRules: Bool {
-        switch self {
-        case .plan: false
-        case .check: true
-        case .change(let change): change.contains(.rules)
-        }
     }
 }

@@ -38,6 +38,7 @@ extension OverlayNode {
 
     /// Brings files and systemd up to date with how far the overlay is.
     func tell() {
+        defer { setTicker() }
         let obstacles = obstacles
         let isDataPlaneKnown = own != nil && snapshot != nil && configuration != nil
         do throws(OverlayError) {

@@ -17,6 +17,7 @@ actor OverlayNode {
     let log: Logger
     let systemd: SystemdNotifier
     let monitor: KernelMonitor
+    let ticker: Ticker
     private nonisolated let executor: BlockingExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -47,6 +48,8 @@ actor OverlayNode {
     var validUntil: Int64?
     /// What is kept for the next boot has changed since it was written.
     var isUnsaved = false
+    /// When it may be written next, on the monotonic clock in nanoseconds.
+    private var nextSave: Int64 = 0
     /// What has been complained of, so that it is said once.
     var complaints = Complaints()
 
@@ -54,6 +57,8 @@ actor OverlayNode {
     struct Plan {
         var desired: DesiredState
         var rules: TrafficRules
+        /// What it was worked out with: another uplink asks for another plan.
+        var uplinks: PerFamily<Uplink>
     }
 
     /// Opens what is used in the calling thread's namespace.
@@ -67,6 +72,7 @@ actor OverlayNode {
         told = wasReady ? StatusFile(at: files.statusFile) : nil
         executor = try BlockingExecutor()
         monitor = try KernelMonitor.start()
+        ticker = try Ticker.start(files)
         do throws(NetlinkError) {
             socket = try RouteSocket.open()
             reconciler = try Reconciler.open()
@@ -178,15 +184,28 @@ actor OverlayNode {
     }
 
     /// What should be kept for the next boot, when it has changed.
-    func unsaved() -> RememberedNetwork? {
-        guard isUnsaved, let configuration, let own, let snapshot else { return nil }
+    ///
+    /// Not with each change: in a large cluster it has a megabyte.
+    ///
+    /// - Parameter isLast: Whether there will be no other opportunity.
+    func unsaved(isLast: Bool = false) -> RememberedNetwork? {
+        let now = SystemClock.monotonic
+        guard isUnsaved, isLast || now >= nextSave, let configuration, let own, let snapshot else { return nil }
         isUnsaved = false
+        nextSave = now + 10_000_000_000
+        setTicker()
         return RememberedNetwork(
             configuration: configuration,
             own: own,
             validUntil: validUntil,
             peers: snapshot.peers
         )
+    }
+
+    /// Has the node woken up when there is something to do.
+    func setTicker() {
+        let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
+        ticker.expect(told?.state, due: min(progress.due, canSave ? nextSave : .max))
     }
 
     /// The subnets to prefer where there is no lease.

@@ -16,7 +16,7 @@ struct Progress: Sendable {
     /// Whether there was a run at all.
     private(set) var hasRun = false
     /// When the next run is due, on the monotonic clock in nanoseconds.
-    private var due: Int64 = 0
+    private(set) var due: Int64 = 0
     /// How long to wait after the next failure, in nanoseconds.
     private var delay = Self.shortest
 

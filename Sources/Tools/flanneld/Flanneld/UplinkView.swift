@@ -20,7 +20,7 @@ struct UplinkView: Sendable {
         _ families: [AddressFamily],
         _ socket: borrowing RouteSocket
     ) throws(NetlinkError) {
-        let candidates = try UplinkCandidate.all(socket)
+        let candidates = try UplinkCandidate.all(socket, families)
         var lookUps: [IPAddress: LinkIndex] = [:]
         if let address = selection.reachable { lookUps[address] = try socket.route(to: address)?.interface }
         var found = UplinkView()
