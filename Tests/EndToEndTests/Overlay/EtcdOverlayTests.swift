@@ -118,11 +118,8 @@ struct EtcdOverlayTests {
                 try etcd.control("lease", "revoke", String(number, radix: 16))
             }
         }
-        // Others let go of a lease that is gone; it is back within some milliseconds.
-        let received = text.split(separator: "\n").first { $0.contains("received") } ?? ""
-        print("leases revoked: \(received)")
-        let count = received.split(separator: " ").dropFirst(3).first.flatMap { Int($0) } ?? 0
-        #expect(count >= 190, "\(text)")
+        // It is back within some milliseconds, and others do not let go of it at once.
+        #expect(text.contains("200 packets transmitted, 200 received"), "\(text)")
         for node in cluster.nodes { try node.wait("the leases being back") { try cluster.leases().count == 2 } }
         #expect(try Set(cluster.leases()) == Set(before))
         try cluster.waitUntilMeshed()

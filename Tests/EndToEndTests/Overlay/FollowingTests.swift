@@ -48,6 +48,37 @@ struct FollowingTests {
         }
     }
 
+    @Test func `a lease that is gone for a moment costs no packet, and one that stays away is let go`() throws {
+        let cluster = try OverlayCluster(2, network: Self.network)
+        try cluster.start()
+        let addresses = try cluster.attachContainers()
+        try cluster.waitUntilMended("the start", addresses)
+        let (node, peer) = (cluster.nodes[0], cluster.nodes[1])
+        let key = "\(try peer.environment("FLANNEL_SUBNET").replacing("1/", with: "0-"))"
+        let names = try Directory.names(in: "\(cluster.shared)/subnets").filter { $0.hasPrefix(key) }
+        let file = "\(cluster.shared)/subnets/\(try #require(names.first))"
+        let text = try node.pinging(try #require(addresses[1].v4), from: "c1", count: 300, milliseconds: 10) {
+            usleep(500_000)
+            try File.remove(file)
+        }
+        #expect(text.contains("300 packets transmitted, 300 received"), "\(text)")
+        try node.wait("the lease being back") { File.isRegular(file) }
+        // Of one that nobody takes again nothing is left.
+        let stranger = "\(cluster.shared)/subnets/10.244.250.0-24.json"
+        let lease =
+            #"{"PublicIP":"192.0.1.77","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:77"}}"#
+        try File.replace(stranger, with: Array(lease.utf8), mode: 0o644)
+        func holdsRoute() throws -> Bool { try node.host.run("ip", "route").contains("10.244.250.0/24") }
+        try node.wait("a route to it") { try holdsRoute() }
+        try File.remove(stranger)
+        usleep(500_000)
+        #expect(try holdsRoute())
+        try node.wait("no route to it", atMost: .seconds(3)) { try !holdsRoute() }
+        let entries = try node.host.shell("ip neighbour show dev flannel.1; bridge fdb show dev flannel.1")
+        #expect(!entries.contains("02:00:00:00:00:77"), "\(entries)")
+        try cluster.expectMesh(addresses)
+    }
+
     @Test func `another uplink, with another number, is followed`() throws {
         let cluster = try OverlayCluster(2, network: Self.network)
         try cluster.start()

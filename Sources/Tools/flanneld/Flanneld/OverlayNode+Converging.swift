@@ -55,6 +55,7 @@ extension OverlayNode {
     /// - Returns: Whether the other nodes must be told how this one is reached.
     func tick() -> Bool {
         restoreFiles()
+        if let end = departed.nextEnd, end <= SystemClock.monotonic { converge(.plan) }
         if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
             lookForUplink()
             converge(.check)
@@ -147,6 +148,7 @@ extension OverlayNode {
     }
 
     private func makePlan(_ own: Lease, _ peers: [Lease], _ configuration: NetworkConfiguration) {
+        let peers = departed.update(to: peers, own: own, at: SystemClock.monotonic)
         let desired = DesiredState(
             own: own,
             peers: peers,

@@ -63,10 +63,14 @@ extension OverlayNode {
     private var peers: JSONValue {
         let desired = plan?.desired
         let failed = Set(progress.report?.conflictingRoutes.map(\.destination) ?? [])
+        let leaving = Set(departed.subnets.flatMap { subnets in subnets.families.compactMap { subnets[$0] } })
         let programmed = (desired?.routes ?? []).map { route -> JSONValue in
             let device = desired?.devices[route.destination.family]?.name ?? ""
             let way = route.usesTunnel ? device : uplink.choices[route.destination.family]?.name ?? ""
-            let state = failed.contains(route.destination) ? "in conflict" : progress.hasRun ? "programmed" : "waiting"
+            let state =
+                failed.contains(route.destination)
+                ? "in conflict"
+                : leaving.contains(route.destination) ? "leaving" : progress.hasRun ? "programmed" : "waiting"
             return [
                 "subnet": .string("\(route.destination)"), "gateway": .string("\(route.gateway)"),
                 "interface": .string(way), "state": .string(state),

@@ -30,6 +30,8 @@ actor OverlayNode {
     var own: Lease?
     var snapshot: SubnetSnapshot?
     var uplink = UplinkView()
+    /// The nodes whose leases were there a moment ago.
+    var departed = DepartedPeers()
 
     // What has been done.
     var plan: Plan?
@@ -103,6 +105,7 @@ actor OverlayNode {
     func use(_ configuration: NetworkConfiguration) {
         guard configuration != self.configuration else { return }
         self.configuration = configuration
+        departed.forget()
         log.info("the network is \(configuration.summary)")
         lookForUplink()
         converge(.plan)
@@ -205,7 +208,7 @@ actor OverlayNode {
     /// Has the node woken up when there is something to do.
     func setTicker() {
         let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
-        ticker.expect(told?.state, due: min(progress.due, canSave ? nextSave : .max))
+        ticker.expect(told?.state, due: min(progress.due, canSave ? nextSave : .max, departed.nextEnd ?? .max))
     }
 
     /// The subnets to prefer where there is no lease.
