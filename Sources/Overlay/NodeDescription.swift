@@ -20,15 +20,21 @@ public struct NodeDescription: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - subnets: The subnets of the lease.
-    ///   - published: What the lease says so far; a device that is made anew gets the address that it names.
+    ///   - published: What the lease says so far; a device that is made anew gets the address that it names, and a family
+    ///     whose address is away for a moment keeps the one that it names.
     public func attributes(
         for subnets: PerFamily<IPPrefix>,
         in network: NetworkConfiguration,
         published: LeaseAttributes?
     ) -> LeaseAttributes {
-        var attributes = LeaseAttributes(publicAddresses: publicAddresses, backendType: network.backend.type)
+        var addresses = publicAddresses
+        for family in subnets.families where addresses[family] == nil {
+            guard let known = published?.publicAddresses[family], !known.isBoundToLink else { continue }
+            addresses[family] = known
+        }
+        var attributes = LeaseAttributes(publicAddresses: addresses, backendType: network.backend.type)
         guard case .vxlan(let options) = network.backend else { return attributes }
-        for family in subnets.families where publicAddresses[family] != nil {
+        for family in subnets.families where addresses[family] != nil {
             guard let subnet = subnets[family] else { continue }
             let mac = TunnelDevice.chooseMAC(
                 vni: options.vni,

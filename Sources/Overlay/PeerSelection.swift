@@ -141,7 +141,8 @@ struct PeerSelection {
         let type = peer.attributes.backendType
         guard type == .vxlan || type == .hostGateway else { throw Refusal(.backend(type)) }
         guard let address = publicAddress, address.family == local.family, !address.isUnspecified,
-            !address.isLoopback, !address.isMulticast, !other.contains(address), !subnet.contains(address)
+            !address.isLoopback, !address.isMulticast, !address.isBoundToLink, !other.contains(address),
+            !subnet.contains(address)
         else { throw Refusal(.noPublicAddress) }
         if address == local { throw Refusal(.ownAddress) }
         let isOnLink = uplink.isOnLink(address)

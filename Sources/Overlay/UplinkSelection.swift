@@ -69,8 +69,10 @@ public struct UplinkSelection: Hashable, Sendable {
         for name in interfaces {
             if let address = IPAddress(name) {
                 guard let candidate = ranked.first(where: { $0.has(address) }) else { continue }
-                // An address of the other family names the interface only.
-                guard address.family == family else { return try choice(candidate, family, "--iface \(name)") }
+                // An address of the other family, or one that means nothing elsewhere, names the interface only.
+                guard address.family == family, !address.isBoundToLink else {
+                    return try choice(candidate, family, "--iface \(name)")
+                }
                 return UplinkChoice(
                     candidate,
                     address,
@@ -175,12 +177,13 @@ public struct UplinkCandidate: Hashable, Sendable {
     /// Its addresses of a family that may be told to others, the best first.
     ///
     /// Global before link-local, permanent before leased, in the kernel's order otherwise. Deprecated ones, those whose
-    /// uniqueness is not known, and temporary ones (RFC 8981) do not count.
+    /// uniqueness is not known, temporary ones (RFC 8981), and link-local ones of IPv6 do not count: each interface has one
+    /// of those, also while its other addresses are being changed, and on another link it leads to another node.
     func usableAddresses(_ family: AddressFamily) -> [IPAddress] {
         let usable = addresses.filter { address in
             address.prefix.family == family
                 && address.flags.isDisjoint(with: [.deprecated, .tentative, .dadFailed])
-                && !(family == .v6 && address.flags.contains(.temporary))
+                && !(family == .v6 && address.flags.contains(.temporary)) && !address.prefix.address.isBoundToLink
         }
         let ranks = usable.map { address -> Int in
             (address.scope == 0 ? 0 : 2) + (address.flags.contains(.permanent) ? 0 : 1)
@@ -227,4 +230,9 @@ public struct UplinkChoice: Hashable, Sendable {
         self.publicAddress = publicAddress
         self.reason = reason
     }
+}
+
+extension IPAddress {
+    /// Whether it is in `fe80::/10`: only together with an interface it says which station is meant.
+    var isBoundToLink: Bool { family == .v6 && isLinkLocal }
 }

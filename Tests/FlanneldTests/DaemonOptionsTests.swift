@@ -56,6 +56,12 @@ import Testing
         #expect(options.uplink.publicAddresses.v4 == nil)
     }
 
+    @Test func `a public address that means nothing on other links is refused`() throws {
+        let error = #expect(throws: OverlayError.self) { try options("--public-ipv6", "fe80::1") }
+        #expect(error?.message.contains("--public-ipv6 fe80::1") == true)
+        #expect(try options("--public-ip", "169.254.1.1").uplink.publicAddresses.v4 == IPAddress("169.254.1.1"))
+    }
+
     @Test(arguments: [["--cni-conf-dir", ""], ["--cni-conf-dir="], ["-cni-conf-dir="]])
     func `an empty value on the command line switches off`(arguments: [String]) throws {
         let environment = ["FLANNELD_CNI_CONF_DIR=/run/cni", "FLANNELD_IFACE=", "FLANNELD_IP_MASQ="]

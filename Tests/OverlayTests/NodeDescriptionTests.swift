@@ -61,4 +61,18 @@ internal import Testing
         #expect(attributes.backendData.v4 != nil)
         #expect(attributes.backendData.v6 == nil)
     }
+
+    @Test func `a family whose address is away keeps the one that was published, unless it leads nowhere`() throws {
+        let network = try network(#"{"Type":"vxlan"}"#)
+        let before = node.attributes(for: subnets, in: network, published: nil)
+        let half = NodeDescription(publicAddresses: PerFamily(v4: IPAddress("192.0.2.77")))
+        var after = half.attributes(for: subnets, in: network, published: before)
+        #expect(after.publicAddresses == PerFamily(v4: IPAddress("192.0.2.77"), v6: IPAddress("2001:db8::1")))
+        #expect(macs(after) == macs(before))
+        after.publicAddresses.v6 = IPAddress("fe80::1")
+        #expect(half.attributes(for: subnets, in: network, published: after).publicAddresses == half.publicAddresses)
+        // A family that the lease has no subnet of is not told of.
+        let only = PerFamily(v4: IPPrefix("10.5.9.0/24"))
+        #expect(half.attributes(for: only, in: network, published: before).publicAddresses == half.publicAddresses)
+    }
 }

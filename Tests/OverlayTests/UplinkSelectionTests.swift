@@ -127,12 +127,15 @@ import Testing
         candidate.addresses = try spoiled.map { text, flags, scope in
             LinkAddress(prefix: try #require(IPPrefix(text)), flags: flags, scope: scope)
         }
-        for expected in ["2001:db8::5", "2001:db8::4", "fe80::5"] {
+        for expected in ["2001:db8::5", "2001:db8::4"] {
             let choice = try choose(.v6, among: [candidate])
             #expect(choice.address == (try address(expected)))
             candidate.addresses.removeAll { $0.prefix.address == choice.address }
         }
+        // Each interface has a link-local one, which leads nowhere from another link.
+        #expect(candidate.addresses.contains { $0.prefix.address.isLinkLocal })
         #expect(throws: OverlayError.self) { try choose(.v6, among: [candidate]) }
+        #expect(throws: OverlayError.self) { try choose(.v6, among: [candidate]) { $0.interfaces = ["fe80::5"] } }
     }
 
     @Test func `without anything to choose the error says what there is`() throws {

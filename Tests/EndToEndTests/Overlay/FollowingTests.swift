@@ -48,6 +48,46 @@ struct FollowingTests {
         }
     }
 
+    @Test func `an address that is away before another comes is neither taken back nor replaced by a makeshift`() throws
+    {
+        let cluster = try OverlayCluster(2, network: Self.network)
+        try cluster.start()
+        let addresses = try cluster.attachContainers()
+        let (node, peer) = (cluster.nodes[0], cluster.nodes[1])
+        let key = try node.environment("FLANNEL_SUBNET").replacing("1/24", with: "0-24")
+        var told: [String] = []
+        func note() throws {
+            let name = try Directory.names(in: "\(cluster.shared)/subnets").first { $0.hasPrefix(key) }
+            let text = String(decoding: try File.contents(of: "\(cluster.shared)/subnets/\(name ?? "")"), as: UTF8.self)
+            let words = text.split(separator: "\"")
+            let place = try #require(words.firstIndex(of: "PublicIPv6"))
+            let value = String(words[place + 1] == ":" ? words[place + 2] : words[place + 1])
+            if value != told.last { told.append(value) }
+        }
+        func note(_ step: String, for seconds: Double) throws {
+            try node.host.shell(step)
+            for _ in 0..<Int(seconds / 0.005) {
+                try note()
+                usleep(5_000)
+            }
+        }
+        try note("true", for: 0.1)
+        try note("ip -6 address del 2001:db8:1::1/64 dev eth0", for: 0.5)
+        // A daemon that starts now knows nothing but what the lease says.
+        try node.stop()
+        try node.start()
+        try note("true", for: 1.5)
+        try note("ip -6 address add 2001:db8:1::101/64 dev eth0 nodad", for: 0.1)
+        try note("ip -6 route replace default via 2001:db8:1::fe", for: 0.5)
+        try node.wait("being ready") { node.isReady }
+        try note()
+        #expect(told == ["2001:db8:1::1", "2001:db8:1::101"])
+        try peer.wait("the new address") {
+            try peer.host.run("bridge", "fdb", "show", "dev", "flannel-v6.1").contains("dst 2001:db8:1::101 ")
+        }
+        try cluster.waitUntilMended("the change", addresses)
+    }
+
     @Test func `a lease that is gone for a moment costs no packet, and one that stays away is let go`() throws {
         let cluster = try OverlayCluster(2, network: Self.network)
         try cluster.start()

@@ -106,6 +106,13 @@ public struct DaemonOptions: Hashable, Sendable {
             v4: try Self.address(flags.publicIp, "public-ip", .v4),
             v6: try Self.address(flags.publicIpv6, "public-ipv6", .v6)
         )
+        if uplink.publicAddresses.v6?.isLinkLocal == true {
+            throw OverlayError(
+                .option,
+                "--public-ipv6 \(flags.publicIpv6) is a link-local address",
+                advice: "other nodes could not tell on which of their links it is; write one like 2001:db8::1"
+            )
+        }
         subnetFile = try Self.absolute(flags.subnetFile, "subnet-file")
         networkListDirectory =
             flags.cniConfDir.isEmpty ? "" : try Self.absolute(flags.cniConfDir, "cni-conf-dir")

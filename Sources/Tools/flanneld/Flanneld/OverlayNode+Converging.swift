@@ -31,23 +31,23 @@ extension OverlayNode {
     }
 
     /// Takes notice of a change in the kernel.
+    ///
+    /// - Returns: Whether the other nodes must be told how this one is reached.
     func kernelChanged(_ change: KernelChange) -> Bool {
-        var isDescriptionNew = false
-        if change.contains(.uplink) {
-            let before = uplink.publicAddresses
-            lookForUplink()
-            isDescriptionNew = before != uplink.publicAddresses
-        }
+        let before = uplink.publicAddresses
+        if change.contains(.uplink) { lookForUplink() }
         converge(.change(change))
-        return isDescriptionNew || isMisaddressed
+        return isMisaddressed || own == nil && uplink.publicAddresses != before
     }
 
     /// Whether the other nodes have been told of another address than the one by which this node is reached.
     ///
-    /// Whoever looks for the uplink may be the first to see a new one, not only who was told of a change.
-    var isMisaddressed: Bool {
-        guard let own, !uplink.choices.families.isEmpty else { return false }
-        return own.attributes.publicAddresses != uplink.publicAddresses
+    /// Whoever looks for the uplink may be the first to see a new one, not only who was told of a change. Where a family
+    /// has no address now, what they were told last still counts.
+    private var isMisaddressed: Bool {
+        guard let told = own?.attributes.publicAddresses else { return false }
+        let found = uplink.publicAddresses
+        return found.families.contains { told[$0] != found[$0] }
     }
 
     /// Repeats what failed when it is time to, and once a minute looks at everything.
