@@ -17,6 +17,8 @@ public enum Change: Hashable, Sendable {
     case setMAC(MACAddress, AddressFamily)
     /// The device gets another MTU.
     case setMTU(Int, AddressFamily)
+    /// The device's packets leave by another address or interface.
+    case setUnderlay(local: IPAddress, LinkIndex, AddressFamily)
     /// The device begins or ends to learn from frames.
     case setLearning(Bool, AddressFamily)
     /// The device takes no more packets whose checksum is left to compute.
@@ -83,7 +85,7 @@ public enum Change: Hashable, Sendable {
         case .removeDevice, .removeFormerDevice: .deviceRemoved
         case .addDevice: .deviceAdded
         case .refuseAdvertisements, .refuseChecksumOffload: .setting
-        case .setMAC, .setMTU, .setLearning, .bringUp: .deviceChanged
+        case .setMAC, .setMTU, .setUnderlay, .setLearning, .bringUp: .deviceChanged
         case .addAddress: .addressAdded
         case .setForwardingEntry: .forwardingEntrySet
         case .setNeighbor: .neighborSet
@@ -117,6 +119,12 @@ extension Change {
             if let device = devices[family] { try .setMAC(mac, of: device) } else { nil }
         case .setMTU(let mtu, let family):
             if let device = devices[family] { try .setMTU(mtu, of: device) } else { nil }
+        case .setUnderlay(let local, let underlay, let family):
+            if let device = devices[family] {
+                try .setUnderlay(local: local, underlay: underlay, of: device)
+            } else {
+                nil
+            }
         case .setLearning(let learning, let family):
             if let device = devices[family] { try .setLearning(learning, of: device) } else { nil }
         case .bringUp(let family):

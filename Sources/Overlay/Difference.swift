@@ -92,6 +92,12 @@ public struct Difference: Hashable, Sendable {
         let link = device.link
         if (link.routerAdvertisements ?? 0) != 0 { changes.append(.refuseAdvertisements(name: wanted.name)) }
         if !wanted.checksumOffload, device.checksumOffload != false { changes.append(.refuseChecksumOffload(family)) }
+        // First, as the interface limits the MTU.
+        if let local = wanted.settings.local, let underlay = wanted.settings.underlay,
+            link.vxlan?.local != local || link.vxlan?.underlay != underlay
+        {
+            changes.append(.setUnderlay(local: local, underlay, family))
+        }
         if link.mac != wanted.mac { changes.append(.setMAC(wanted.mac, family)) }
         if link.mtu != wanted.mtu { changes.append(.setMTU(wanted.mtu, family)) }
         if link.vxlan?.learning != wanted.settings.learning {

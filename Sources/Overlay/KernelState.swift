@@ -98,8 +98,11 @@ extension TunnelDevice {
     /// Whether a link can become this device without being made anew.
     func isCompatible(with link: Link) -> Bool {
         guard var settings = link.vxlan else { return false }
-        // Whether it learns can be changed.
+        // Whether it learns can be changed, and by which address and interface packets leave; not their family.
         settings.learning = self.settings.learning
+        if settings.local?.family == self.settings.local?.family {
+            (settings.local, settings.underlay) = (self.settings.local, self.settings.underlay)
+        }
         return settings == self.settings
     }
 
@@ -113,6 +116,6 @@ extension TunnelDevice {
     /// Whether a link is this device, with nothing to be changed about it.
     func isHeld(by link: Link) -> Bool {
         link.name == name && link.isUp && link.mac == mac && link.mtu == mtu && link.masterIndex == nil
-            && link.vxlan?.learning == settings.learning && isCompatible(with: link)
+            && link.vxlan == settings
     }
 }

@@ -1,7 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import CNetlink
-internal import IPAddresses
+public import IPAddresses
 public import Netlink
 
 extension RouteRequest {
@@ -28,6 +28,21 @@ extension RouteRequest {
         let operation = on ? "enable learning of" : "disable learning of"
         return try changeKind("vxlan", of: index, operation, purpose: .changeLink) { writer in
             writer.put(IFLA_VXLAN_LEARNING, UInt8(on ? 1 : 0))
+        }
+    }
+
+    /// Sets by which address and interface a VXLAN device's packets leave: `ip link set … type vxlan local … dev …`.
+    ///
+    /// What the device knows of others stays. The kernel refuses an address of the other family (`EOPNOTSUPP`).
+    public static func setUnderlay(
+        local: IPAddress,
+        underlay: LinkIndex,
+        of index: LinkIndex
+    ) throws(NetlinkError) -> RouteRequest {
+        let operation = "let packets leave from \(local) on \(underlay) for"
+        return try changeKind("vxlan", of: index, operation, purpose: .changeLink) { writer in
+            writer.put(local.family == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, bytes: local.octets)
+            writer.put(IFLA_VXLAN_LINK, underlay.rawValue)
         }
     }
 

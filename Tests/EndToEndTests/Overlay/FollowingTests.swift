@@ -23,6 +23,8 @@ struct FollowingTests {
         // The second time it is the node whose connections to the store were made from an address that it had.
         for (node, peer) in [(cluster.nodes[0], cluster.nodes[1]), (cluster.nodes[1], cluster.nodes[0])] {
             let number = node.number
+            func devices() throws -> String { try node.host.shell("ip -o link show type vxlan | cut -d: -f1") }
+            let before = try devices()
             try node.host.shell(
                 """
                 ip address del 192.0.1.\(number)/24 dev eth0; ip address add 192.0.1.10\(number)/24 dev eth0
@@ -35,14 +37,15 @@ struct FollowingTests {
             for (device, prefix) in [("flannel.1", "192.0.1."), ("flannel-v6.1", "2001:db8:1::")] {
                 let address = "\(prefix)10\(number)"
                 try node.wait("\(address) as the tunnel's own", atMost: .seconds(2)) {
-                    // The device is made anew with it.
-                    (try? node.host.run("ip", "-d", "link", "show", device))?.contains("local \(address) ") == true
+                    try node.host.run("ip", "-d", "link", "show", device).contains("local \(address) ")
                 }
                 try peer.wait("\(address) as the peer's", atMost: .seconds(2)) {
                     let entries = try peer.host.run("bridge", "fdb", "show", "dev", device)
                     return entries.contains("dst \(address) ") && !entries.contains("dst \(prefix)\(number) ")
                 }
             }
+            // The devices are the same, with all that is on them.
+            #expect(try devices() == before)
             try node.wait("being ready") { node.isReady }
             try cluster.expectMesh(addresses)
         }

@@ -76,10 +76,26 @@ import Testing
         #expect(try changes { $0.devices.v4?.link.kindData = data } == [.setLearning(false, .v4)])
     }
 
+    /// Settings of a device that are changed in place.
+    static let movable: [@Sendable (inout VXLANSettings) throws -> Void] = [
+        { $0.underlay = LinkIndex(rawValue: 3) }, { $0.underlay = nil },
+        { $0.local = try Fleet.address("192.0.2.99") },
+    ]
+
+    @Test(arguments: movable.indices)
+    func `by which address and interface packets leave is changed in place`(index: Int) throws {
+        var settings = try #require(desired.devices.v4?.settings)
+        let (local, underlay) = (try #require(settings.local), try #require(settings.underlay))
+        try Self.movable[index](&settings)
+        let data = KernelState.Device.kindData(settings)
+        #expect(
+            try changes { $0.devices.v4?.link.kindData = data } == [.setUnderlay(local: local, underlay, .v4)]
+        )
+    }
+
     /// Settings of a device that cannot be changed.
     static let incompatibilities: [@Sendable (inout VXLANSettings) throws -> Void] = [
-        { $0.vni = 2 }, { $0.underlay = LinkIndex(rawValue: 3) }, { $0.underlay = nil },
-        { $0.local = try Fleet.address("192.0.2.99") }, { $0.local = nil }, { $0.port = 4789 },
+        { $0.vni = 2 }, { $0.local = try Fleet.address("2001:db8::99") }, { $0.local = nil }, { $0.port = 4789 },
         { $0.groupBasedPolicy = true },
     ]
 

@@ -93,6 +93,40 @@ import Testing
         #expect(try engine.rest(hostGateway).isUnchanged)
     }
 
+    @Test func `another address of this node changes the devices and nothing on them`() throws {
+        let peers = [try Fleet.lease(2), try Fleet.lease(3)]
+        try engine.run(try engine.desired(peers))
+        for address in ["192.0.2.101/24", "2001:db8::101/64"] {
+            try engine.node.command("ip", "address", "add", address, "dev", "eth0")
+        }
+        let before = try engine.node.state()
+        let recorder = try EventRecorder(engine.node)
+        let desired = DesiredState(
+            own: engine.node.lease,
+            peers: peers,
+            uplink: Uplink(
+                index: engine.node.uplink,
+                name: "eth0",
+                mtu: 1500,
+                addresses: PerFamily(v4: try Fleet.prefix("192.0.2.101/24"), v6: try Fleet.prefix("2001:db8::101/64"))
+            ),
+            configuration: try Fleet.configuration(.vxlan(.init()))
+        )
+        #expect(try engine.update(desired).repairs == [.deviceChanged: 2])
+        #expect(try engine.node.state() == before)
+        let removals = try recorder.events().filter { event in
+            switch event {
+            case .linkRemoved, .routeRemoved, .neighborRemoved, .forwardingEntryRemoved: true
+            default: false
+            }
+        }
+        #expect(removals.isEmpty)
+        for (device, address) in [("flannel.1", "192.0.2.101"), ("flannel-v6.1", "2001:db8::101")] {
+            #expect(try engine.node.command("ip", "-d", "link", "show", device).contains(" local \(address) dev eth0 "))
+        }
+        #expect(try engine.rest(desired).isUnchanged)
+    }
+
     @Test func `a refusal, and something that was gone already, leave doubt`() throws {
         let peers = [try Fleet.lease(2), try Fleet.lease(3)]
         #expect(try engine.run(try engine.desired(peers)).isComplete)
