@@ -31,12 +31,7 @@ public struct SubnetPicker: Hashable, Sendable {
             }
             guard let subnet = rules.freeSubnets(beside: held, limit: Self.candidates).randomElement(using: &generator)
             else {
-                throw OverlayError(
-                    .outOfSubnets,
-                    "out of subnets: all \(rules.subnetCount) of \(rules.network) from \(rules.firstSubnet) to "
-                        + "\(rules.lastSubnet) are taken",
-                    advice: "remove the leases of nodes that are gone, or configure a larger network"
-                )
+                throw rules.exhausted(by: held)
             }
             result[family] = subnet
         }
@@ -69,6 +64,20 @@ extension NetworkConfiguration.Family {
     public var subnetCount: UInt128 {
         let hostBits = UInt128(network.family.bitWidth - subnetLength)
         return (lastSubnet.address.value - firstSubnet.address.value) >> hostBits + 1
+    }
+
+    /// What is said where no subnet is free: one lease of a whole network is nothing that anybody would look for.
+    fileprivate func exhausted(by held: [IPPrefix]) -> OverlayError {
+        let large = held.filter { $0.length < subnetLength && $0.overlaps(network) }.sorted { $0.length < $1.length }
+        let names = large.prefix(3).map(\.description).joined(separator: ", ")
+        return OverlayError(
+            .outOfSubnets,
+            "out of subnets: all \(subnetCount) of \(network) from \(firstSubnet) to \(lastSubnet) are taken"
+                + (large.isEmpty ? "" : ", many at once by leases that are larger than a node's subnet: \(names)"),
+            advice: large.isEmpty
+                ? "remove the leases of nodes that are gone, or configure a larger network"
+                : "remove these leases unless they are reservations, or configure a larger network"
+        )
     }
 
     /// The free subnets from the first up.

@@ -16,7 +16,10 @@ extension LeaseDirectory {
     ) throws(OverlayError) -> Lease {
         try prepare()
         try lookOrThrow(.thoroughly)
-        if own == nil { try removeLeftovers() }
+        if own == nil {
+            try removeLeftovers()
+            recognizeTornLease(network)
+        }
         if isDuplicated { throw duplicateError }
         try removeEnded()
         var preferred = previous
@@ -50,6 +53,20 @@ extension LeaseDirectory {
         try lookOrThrow(.thoroughly)
         for (key, entry) in entries where entry.file?.node == identity.node { try withdraw(key) }
         own = nil
+        try identity.note(lease: nil, in: options.directory)
+    }
+
+    /// Takes a file that cannot be read for this node's, when it renewed it not long ago.
+    ///
+    /// It counts as a claim that is not settled yet: should somebody hold an overlapping subnet, it is withdrawn.
+    private mutating func recognizeTornLease(_ network: NetworkConfiguration) {
+        let timeToLive = options.timeToLiveSeconds
+        guard let key = identity.certainLease(in: options.directory, timeToLive: timeToLive),
+            var entry = entries[key], entry.problem != nil, entry.file == nil
+        else { return }
+        let attributes = LeaseAttributes(publicAddresses: PerFamily(), backendType: network.backend.type)
+        entry.file = LeaseFile(attributes, node: identity.node, heartbeat: 0, timeToLive: timeToLive)
+        note(entry, key)
     }
 
     /// The lease to keep of those that this node has, and the others: one that does not fit is of an earlier
@@ -80,6 +97,8 @@ extension LeaseDirectory {
         guard let own, let subnets = PerFamily<IPPrefix>(leaseKey: own.key) else {
             throw OverlayError(.contention, "the lease was lost while it was taken")
         }
+        // Without the note the lease is as good; it only helps should the file be torn at the next start.
+        try? identity.note(lease: own.key, in: options.directory)
         return Lease(subnets: subnets, attributes: own.file.attributes)
     }
 

@@ -5,7 +5,8 @@ internal import Overlay
 
 /// What a node keeps for itself: who it is, and which shared directories it has used.
 struct NodeIdentity {
-    private let stateDirectory: String
+    /// Where it is kept.
+    let stateDirectory: String
     /// The node's name in the store.
     let node: String
 
