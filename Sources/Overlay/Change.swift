@@ -33,6 +33,8 @@ public enum Change: Hashable, Sendable {
     case setNeighbor(IPAddress, MACAddress, AddressFamily)
     /// A route is made where there is none.
     case addRoute(DesiredRoute)
+    /// Packets for a subnet of this node that no other route takes are dropped.
+    case addBlackhole(IPPrefix)
     /// A route of ours, or an adopted one, becomes another.
     case replaceRoute(DesiredRoute)
     /// A route of ours goes.
@@ -89,7 +91,7 @@ public enum Change: Hashable, Sendable {
         case .addAddress: .addressAdded
         case .setForwardingEntry: .forwardingEntrySet
         case .setNeighbor: .neighborSet
-        case .addRoute, .replaceRoute: .routeSet
+        case .addRoute, .addBlackhole, .replaceRoute: .routeSet
         case .removeRoute: .routeRemoved
         case .removeNeighbor: .neighborRemoved
         case .removeForwardingEntry: .forwardingEntryRemoved
@@ -150,6 +152,7 @@ extension Change {
             }
         case .addRoute(let route):
             if let route = route.route(uplinks, devices) { try .addRoute(route) } else { nil }
+        case .addBlackhole(let subnet): try .addRoute(.blackhole(of: subnet))
         case .replaceRoute(let route):
             if let route = route.route(uplinks, devices) { try .replaceRoute(route) } else { nil }
         case .removeRoute(let route): try .removeRoute(route)

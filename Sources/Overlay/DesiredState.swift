@@ -31,6 +31,8 @@ public struct DesiredState: Hashable, Sendable {
     public internal(set) var devices = PerFamily<TunnelDevice>()
     /// The routes to the other nodes' subnets, in the order of their destinations; no two of them overlap.
     public internal(set) var routes: [DesiredRoute] = []
+    /// This node's subnets whose packets are dropped where no route of a container takes them.
+    public internal(set) var blackholes: [IPPrefix] = []
     /// The peers that are not programmed, and why.
     public internal(set) var skippedPeers: [SkippedPeer] = []
     /// The names of tunnel devices that this node's daemon made before and that no family of the network has now.
@@ -44,12 +46,15 @@ public struct DesiredState: Hashable, Sendable {
     ///   - uplinks: The uplink of each family, each with its address of that family.
     ///   - formerDevices: The names of all devices that this node's daemon made and has not seen go. Nobody else can
     ///     tell them from those of another daemon on the same host. They are gone after a run that was complete.
+    ///   - dropsUnclaimed: Whether packets to addresses of the own subnet that no container has are dropped, where they
+    ///     would follow the default route otherwise: containers with routes of their own instead of a bridge need that.
     public init(
         own: Lease,
         peers: [Lease],
         uplinks: PerFamily<Uplink>,
         configuration: NetworkConfiguration,
-        formerDevices: [String] = []
+        formerDevices: [String] = [],
+        dropsUnclaimed: Bool = false
     ) {
         self.uplinks = PerFamily(v4: uplinks.v4?.index, v6: uplinks.v6?.index)
         // The device of a family that cannot be looked after now stays, too.
@@ -59,6 +64,7 @@ public struct DesiredState: Hashable, Sendable {
             guard let settings = configuration.families[family], let subnet = own.subnets[family] else { continue }
             if configuration.backend == .alloc {
                 scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+                if dropsUnclaimed { blackholes.append(subnet) }
                 continue
             }
             guard let uplink = uplinks[family], let local = uplink.addresses[family] else {
@@ -66,6 +72,7 @@ public struct DesiredState: Hashable, Sendable {
                 continue
             }
             scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+            if dropsUnclaimed { blackholes.append(subnet) }
             var options: NetworkConfiguration.VXLANOptions?
             if case .vxlan(let vxlan) = configuration.backend {
                 options = vxlan

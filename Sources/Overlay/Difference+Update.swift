@@ -59,7 +59,8 @@ extension Difference {
 extension DesiredState {
     /// Whether the two differ at most in the peers and the routes to them.
     fileprivate func isAlike(_ other: DesiredState) -> Bool {
-        uplinks == other.uplinks && scopes == other.scopes && familiesWithoutUplink == other.familiesWithoutUplink
+        uplinks == other.uplinks && scopes == other.scopes && blackholes == other.blackholes
+            && familiesWithoutUplink == other.familiesWithoutUplink
             && other.formerDevices.allSatisfy(formerDevices.contains)
             && AddressFamily.allCases.allSatisfy { devices[$0]?.withoutPeers == other.devices[$0]?.withoutPeers }
     }

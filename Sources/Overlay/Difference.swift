@@ -53,11 +53,9 @@ public struct Difference: Hashable, Sendable {
             // The routes through a device that is made anew go with it.
             var leaving = obstacles.map(\.index)
             if device == nil, let link = kernel.devices[family]?.link { leaving.append(link.index) }
-            addRoutes(
-                desired.routes.filter { $0.destination.family == family },
-                (kernel.routes[family] ?? []).filter { route in !leaving.contains { $0 == route.interface } },
-                owner
-            )
+            var existing = (kernel.routes[family] ?? []).filter { route in !leaving.contains { $0 == route.interface } }
+            for subnet in desired.blackholes where subnet.family == family { addBlackhole(of: subnet, &existing) }
+            addRoutes(desired.routes.filter { $0.destination.family == family }, existing, owner)
         }
         changes += removals + former.filter { !obstacles.contains($0) }.map { .removeFormerDevice($0) }
         removals = []
@@ -155,6 +153,15 @@ public struct Difference: Hashable, Sendable {
     }
 
     // MARK: Routes
+
+    /// - Parameter existing: Loses the one that is there; any other of ours goes as all that nobody wants.
+    private mutating func addBlackhole(of subnet: IPPrefix, _ existing: inout [Route]) {
+        if let place = existing.firstIndex(where: { $0.isBlackhole(of: subnet) }) {
+            existing.remove(at: place)
+        } else {
+            changes.append(.addBlackhole(subnet))
+        }
+    }
 
     /// Adds the routes of a family, and removes those that nobody wants any more.
     mutating func addRoutes(_ wanted: [DesiredRoute], _ existing: [Route], _ owner: RouteOwnership) {

@@ -94,6 +94,7 @@ public struct EventFilter: Sendable {
     func isRight(_ route: Route) -> Bool? {
         guard let owner = owner(of: route.destination.family) else { return nil }
         if let wanted = wanted(route) { return owner.matches(route, wanted) }
+        if isBlackhole(route) { return true }
         return !route.isKernels && (owner.owns(route) || family(of: route.interface) != nil) ? false : nil
     }
 
@@ -162,7 +163,12 @@ public struct EventFilter: Sendable {
         }
     }
 
+    private func isBlackhole(_ route: Route) -> Bool {
+        desired.blackholes.contains { route.isBlackhole(of: $0) }
+    }
+
     private func concerns(removed route: Route) -> Bool {
+        if isBlackhole(route) { return true }
         guard let owner = owner(of: route.destination.family), let wanted = wanted(route) else { return false }
         // One of somebody else was in the place of ours; one of ours that is not as it should be was replaced.
         return owner.matches(route, wanted) || route.protocolNumber != DesiredState.routeProtocol

@@ -25,7 +25,9 @@ struct KernelCheck {
             let routes = try socket.routes(family: family, table: 254) { (route) throws(NetlinkError) in
                 filter.isRight(route)
             }
-            let count = desired.routes.count { $0.destination.family == family }
+            let count =
+                desired.routes.count { $0.destination.family == family }
+                + desired.blackholes.count { $0.family == family }
             guard Self.areAllRight(routes, count: count) else { return false }
         }
         for name in desired.formerDevices where try socket.link(named: name) != nil { return false }

@@ -148,4 +148,30 @@ struct RestartTests {
 extension String {
     /// The parts between occurrences of a text.
     func components(of text: String) -> [Substring] { split(separator: text, omittingEmptySubsequences: false) }
+
+    @Test func `a route that drops packets for no container comes and goes with the flag, and with cleanup`() throws {
+        let cluster = try OverlayCluster(2, network: FollowingTests.network, flags: ["--ip-blackhole-route"])
+        try cluster.start()
+        let addresses = try cluster.attachContainers()
+        try cluster.waitUntilMended("the start", addresses)
+        let node = cluster.nodes[0]
+        func count() throws -> Int {
+            let text = try node.host.shell("ip -4 route show type blackhole; ip -6 route show type blackhole")
+            return text.split(separator: "\n").count { $0.contains("proto 70") }
+        }
+        #expect(try count() == 2)
+        try node.host.shell("ip -4 route flush type blackhole; ip -6 route flush type blackhole")
+        try node.wait("the routes being back", atMost: .seconds(2)) { try count() == 2 }
+        try cluster.expectMesh(addresses)
+        try node.stop()
+        #expect(try count() == 2)
+        try node.start("--ip-blackhole-route=false")
+        try node.wait("the routes being gone") { try count() == 0 }
+        try node.stop()
+        try node.start()
+        try node.wait("the routes being there again") { try count() == 2 }
+        try node.stop()
+        try node.host.run("\(BuiltProducts.directory)/flanneld", "cleanup", "--store", "file://\(cluster.shared)")
+        #expect(try count() == 0)
+    }
 }

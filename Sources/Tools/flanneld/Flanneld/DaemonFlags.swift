@@ -37,6 +37,8 @@ struct DaemonFlags: ParsableArguments {
     @Option(help: "Masquerade what leaves the network.") var ipMasq = false
     @Option(help: "Do not choose source ports at random when masquerading.") var ipMasqFullyRandomDisable = false
     @Option(help: "Let the network's packets through the host's firewall.") var iptablesForwardRules = true
+    @Option(help: "Drop packets to addresses of this node's subnet that no container has a route for.")
+    var ipBlackholeRoute = false
     @Option(help: "Directory of network lists; empty for none.") var cniConfDir = "/etc/cni/net.d"
     @Option(help: "File with the list to write instead of the usual one.") var cniConfTemplate = ""
     @Option(help: "Address of the health server.") var healthzIp = "0.0.0.0"
@@ -61,7 +63,10 @@ struct DaemonFlags: ParsableArguments {
                 "healthz-port",
                 "state-dir", "log-format", "v", "iptables-resync", "vmodule", "log_backtrace_at",
             ],
-            boolean: ["kube-subnet-mgr", "ip-masq", "ip-masq-fully-random-disable", "iptables-forward-rules"]
+            boolean: [
+                "kube-subnet-mgr", "ip-masq", "ip-masq-fully-random-disable", "iptables-forward-rules",
+                "ip-blackhole-route",
+            ]
         )
     }
 }

@@ -64,6 +64,8 @@ public struct DaemonOptions: Hashable, Sendable {
     public var randomizesPorts: Bool
     /// `--iptables-forward-rules`.
     public var grantsForwarding: Bool
+    /// `--ip-blackhole-route`.
+    public var dropsUnclaimed: Bool
     /// `--healthz-ip`.
     public var healthAddress: IPAddress
     /// `--healthz-port`; 0 for none.
@@ -121,6 +123,7 @@ public struct DaemonOptions: Hashable, Sendable {
         masquerades = flags.ipMasq
         randomizesPorts = !flags.ipMasqFullyRandomDisable
         grantsForwarding = flags.iptablesForwardRules
+        dropsUnclaimed = flags.ipBlackholeRoute
         guard let health = try Self.address(flags.healthzIp, "healthz-ip") else {
             throw OverlayError(.option, "--healthz-ip is empty", advice: "write 0.0.0.0 for all addresses")
         }

@@ -154,7 +154,8 @@ extension OverlayNode {
             peers: peers,
             uplinks: uplink.uplinks,
             configuration: configuration,
-            formerDevices: record.devices
+            formerDevices: record.devices,
+            dropsUnclaimed: options.dropsUnclaimed
         )
         let names = desired.devices.families.compactMap { desired.devices[$0]?.name }
         let rules = TrafficRules(
