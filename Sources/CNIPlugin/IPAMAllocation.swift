@@ -41,12 +41,12 @@ public struct IPAMAllocation: ~Copyable {
     ///
     /// - Returns: The addresses, routes and DNS settings; an empty result without address manager.
     public mutating func finish(_ request: AddRequest) throws(CNIError) -> NetworkResult {
-        guard let type, let delegate = delegate.take() else { return NetworkResult() }
+        guard let type, var delegate = delegate.take() else { return NetworkResult() }
         let answer: PluginAnswer
-        do { answer = try request.collect(delegate) } catch {
-            // One that reported a failure has cleaned up. One that fell over has not, and may hold an address; none of
-            // an earlier attachment, whose interface would have been found.
-            if error.code == .delegation { try registerRelease(request, type) }
+        do { answer = try request.collect(from: &delegate) } catch {
+            // One that reported a failure has cleaned up, whatever the failure's code. One that fell over has not, and may
+            // hold an address; none of an earlier attachment, whose interface would have been found.
+            if !delegate.hasReportedFailure { try registerRelease(request, type) }
             throw error
         }
         try registerRelease(request, type)

@@ -23,16 +23,12 @@ extension PluginRequest {
     @discardableResult
     public func finish(_ delegate: consuming RunningPlugin) throws(CNIError) -> PluginAnswer {
         try delegate.send(configuration.root.value)
-        return try collect(delegate)
+        return try collect(from: &delegate)
     }
 
-    /// Waits for a delegate that has its configuration already and passes on its standard error.
-    @discardableResult
-    public func collect(_ delegate: consuming RunningPlugin) throws(CNIError) -> PluginAnswer {
-        try collect(from: &delegate)
-    }
-
-    /// Waits for a delegate as ``collect(_:)`` does, and leaves it to be asked about its failure.
+    /// Waits for a delegate that has its configuration already, and passes on its standard error.
+    ///
+    /// The delegate is left to be asked about its failure.
     public func collect(from delegate: inout RunningPlugin) throws(CNIError) -> PluginAnswer {
         let answer = try delegate.finish()
         diagnostics.forward(answer.standardError)
