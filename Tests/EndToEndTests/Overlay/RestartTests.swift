@@ -154,7 +154,8 @@ extension String {
 
     @Test func `a route that drops packets for no container comes and goes with the flag, and with cleanup`() throws {
         let cluster = try OverlayCluster(2, network: FollowingTests.network, flags: ["--ip-blackhole-route"])
-        try cluster.start()
+        for node in cluster.nodes { try node.start() }
+        for node in cluster.nodes { try node.wait("being ready") { node.isReady } }
         let addresses = try cluster.attachContainers()
         try cluster.waitUntilMended("the start", addresses)
         let node = cluster.nodes[0]
@@ -163,7 +164,7 @@ extension String {
             return text.split(separator: "\n").count { $0.contains("proto 70") }
         }
         #expect(try count() == 2)
-        try node.host.shell("ip -4 route flush type blackhole; ip -6 route flush type blackhole")
+        try node.host.shell("for family in -4 -6; do ip $family route flush type blackhole; done")
         try node.wait("the routes being back", atMost: .seconds(2)) { try count() == 2 }
         try cluster.expectMesh(addresses)
         try node.stop()
