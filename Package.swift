@@ -86,8 +86,8 @@ let plugins: [PluginProduct] = [
         name: "flannel",
         module: "FlannelPlugin",
         dependencies: [
-            "CNI", "CNIExecution", "CNIPlugin", "ContainerNetwork", "IPAddresses", "JSON", "LinuxSystem", "Netlink",
-            "RouteNetlink",
+            "CNI", "CNIExecution", "CNIPlugin", "ContainerNetwork", "FlannelEnvironment", "IPAddresses", "JSON",
+            "LinuxSystem", "Netlink", "RouteNetlink",
         ]
     ),
     PluginProduct(
@@ -174,10 +174,12 @@ let package = Package(
         ),
 
         // Overlay
+        library("FlannelEnvironment", ["IPAddresses"]),
         library(
             "Overlay",
             [
-                "Ethtool", "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink",
+                "Ethtool", "FlannelEnvironment", "ForeignForwarding", "IPAddresses", "JSON", "LinuxSystem", "NFTables",
+                "Netlink",
                 "RouteNetlink",
             ]
         ),
@@ -301,6 +303,7 @@ let package = Package(
         ),
         tests("EthtoolTests", ["Ethtool", "LinuxSystem", "LinuxTesting", "Netlink", "RouteNetlink"]),
         tests("ConntrackTests", ["Conntrack", "IPAddresses", "LinuxSystem", "LinuxTesting", "Netlink"]),
+        tests("FlannelEnvironmentTests", ["FlannelEnvironment", "IPAddresses"]),
         tests(
             "OverlayTests",
             [

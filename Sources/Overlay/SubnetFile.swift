@@ -1,12 +1,13 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import FlannelEnvironment
 public import IPAddresses
 internal import LinuxSystem
 
 /// `subnet.env`: how the daemon tells the plugins, and itself after a restart, which subnet the node has.
 public struct SubnetFile: Hashable, Sendable {
     /// Where everybody expects it.
-    public static let defaultPath = "/run/flannel/subnet.env"
+    public static var defaultPath: String { SubnetVariables.defaultPath }
 
     /// `FLANNEL_NETWORK`, `FLANNEL_IPV6_NETWORK`: the networks; one of each family, except where another program wrote
     /// a list.
@@ -41,63 +42,32 @@ public struct SubnetFile: Hashable, Sendable {
 }
 
 extension SubnetFile {
-    /// The file's text: the keys in flannel's order, and the first address of a subnet behind its own.
+    /// The file's text; a family is written when it has a network and a subnet.
     public var text: String {
-        var lines: [String] = []
-        for (family, infix) in [(AddressFamily.v4, ""), (.v6, "IPV6_")] {
-            guard let networks = networks[family], let subnets = subnets[family] else { continue }
-            let gateways = subnets.map { IPPrefix($0.first.next ?? $0.first, length: $0.length) ?? $0 }
-            lines.append("FLANNEL_\(infix)NETWORK=\(Self.list(networks))")
-            lines.append("FLANNEL_\(infix)SUBNET=\(Self.list(gateways))")
-        }
-        if let mtu { lines.append("FLANNEL_MTU=\(mtu)") }
-        lines.append("FLANNEL_IPMASQ=\(masquerades)")
-        return lines.map { "\($0)\n" }.joined()
+        SubnetVariables(
+            networks: (networks.v4 ?? []) + (networks.v6 ?? []),
+            subnets: (subnets.v4 ?? []) + (subnets.v6 ?? []),
+            mtu: mtu,
+            masquerades: masquerades
+        ).text
     }
 
-    private static func list(_ prefixes: [IPPrefix]) -> String {
-        prefixes.map(\.description).joined(separator: ",")
-    }
-
-    /// Reads the file's text: lines of `KEY=value`, in any order, with what a shell would take besides (comments,
-    /// `export`, quotes); unknown keys are ignored.
+    /// Reads the file's text, as ``FlannelEnvironment/SubnetVariables`` does.
     public init(parsing text: some StringProtocol) throws(OverlayError) {
-        var values: [String: Substring] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            var assignment = Substring(line).trimmed
-            if assignment.hasPrefix("export ") { assignment = assignment.dropFirst(7).trimmed }
-            guard assignment.first != "#", let sign = assignment.firstIndex(of: "=") else { continue }
-            let value = assignment[assignment.index(after: sign)...].trimmed.unquoted
-            values[String(assignment[..<sign].trimmed)] = value
+        let variables: SubnetVariables
+        do { variables = try SubnetVariables(parsing: text) } catch {
+            throw OverlayError(.malformedText, error.fault, advice: "it must be \(error.expected)")
         }
-        let prefixes = { (key: String, family: AddressFamily) throws(OverlayError) -> [IPPrefix]? in
-            guard let list = values[key], !list.isEmpty else { return nil }
-            var prefixes: [IPPrefix] = []
-            for item in list.split(separator: ",", omittingEmptySubsequences: false) {
-                guard let prefix = IPPrefix(item.trimmed)?.network, prefix.family == family else {
-                    throw OverlayError(
-                        .malformedText,
-                        "\(key) is \"\(list)\"",
-                        advice: "it must hold \(family) subnets"
-                    )
-                }
-                if !prefixes.contains(prefix) { prefixes.append(prefix) }
-            }
-            return prefixes
-        }
-        networks = PerFamily(
-            v4: try prefixes("FLANNEL_NETWORK", .v4),
-            v6: try prefixes("FLANNEL_IPV6_NETWORK", .v6)
-        )
-        subnets = PerFamily(v4: try prefixes("FLANNEL_SUBNET", .v4), v6: try prefixes("FLANNEL_IPV6_SUBNET", .v6))
-        // The plugin takes only this spelling for yes.
-        masquerades = values["FLANNEL_IPMASQ"] == "true"
-        if let text = values["FLANNEL_MTU"], !text.isEmpty {
-            guard let number = Int(text), (1...Int(Int32.max)).contains(number) else {
-                throw OverlayError(.malformedText, "FLANNEL_MTU is \"\(text)\"", advice: "it must be a number of bytes")
-            }
-            mtu = number
-        }
+        networks = Self.byFamily(variables.networks)
+        subnets = Self.byFamily(variables.subnets)
+        mtu = variables.mtu
+        masquerades = variables.masquerades ?? false
+    }
+
+    private static func byFamily(_ prefixes: [IPPrefix]) -> PerFamily<[IPPrefix]> {
+        var lists = PerFamily<[IPPrefix]>()
+        for prefix in prefixes { lists[prefix.family] = (lists[prefix.family] ?? []) + [prefix] }
+        return lists
     }
 
     /// Reads a file; nil when there is none.
@@ -118,19 +88,5 @@ extension SubnetFile {
             try Directory.create(Path.parent(of: path), mode: 0o755)
             try File.replace(path, with: Array(text.utf8), mode: 0o644)
         } catch { throw OverlayError(.localFile, error, advice: "flanneld needs to write it") }
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: Substring {
-        var text = self
-        while let first = text.first, first.isWhitespace { text.removeFirst() }
-        while let last = text.last, last.isWhitespace { text.removeLast() }
-        return text
-    }
-
-    fileprivate var unquoted: Substring {
-        guard count >= 2, let first, first == last, first == "\"" || first == "'" else { return self }
-        return dropFirst().dropLast()
     }
 }

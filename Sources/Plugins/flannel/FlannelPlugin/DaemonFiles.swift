@@ -6,9 +6,6 @@ internal import LinuxSystem
 
 /// The files by which flanneld tells this plugin how things are.
 struct DaemonFiles {
-    /// Where `subnet.env` is unless the configuration says otherwise.
-    static var defaultSubnetFile: String { "/run/flannel/subnet.env" }
-
     /// The path of `subnet.env`, which is there from the moment flanneld is ready for the first time in a boot.
     let subnetFile: String
 

@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import CNI
+internal import FlannelEnvironment
 internal import IPAddresses
 internal import JSON
 
@@ -23,7 +24,7 @@ struct FlannelConfiguration {
         network = configuration
         do throws(JSONError) {
             let root = configuration.root
-            daemon = DaemonFiles(subnetFile: try root.path("subnetFile") ?? DaemonFiles.defaultSubnetFile)
+            daemon = DaemonFiles(subnetFile: try root.path("subnetFile") ?? SubnetVariables.defaultPath)
             _ = try SavedConfigurations.directory(of: configuration)
             let delegate = JSONNode(try root["delegate"]?.object().value ?? [:], path: "delegate")
             self.delegate = try delegate.object()
