@@ -30,9 +30,13 @@ extension NodeIdentity {
         var entries = entries.filter { $0.directory != directory }
         if let key { entries.append(Entry(renewedAt: Self.now, key: key, directory: directory)) }
         let text = entries.map(\.line).joined()
-        do throws(SystemCallError) { try File.replace(leasesPath, with: Array(text.utf8)) } catch {
-            throw OverlayError(.localFile, error)
-        }
+        do throws(SystemCallError) {
+            if text.isEmpty {
+                _ = try File.remove(leasesPath)
+            } else {
+                try File.replace(leasesPath, with: Array(text.utf8))
+            }
+        } catch { throw OverlayError(.localFile, error) }
     }
 
     /// The lease that nobody else can have been given: the node renewed it less than its TTL ago.
