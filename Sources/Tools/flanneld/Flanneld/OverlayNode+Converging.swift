@@ -57,6 +57,7 @@ extension OverlayNode {
         restoreFiles()
         if let end = departed.nextEnd, end <= SystemClock.monotonic { converge(.plan) }
         if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
+            published = nil
             lookForUplink()
             converge(.check)
         }

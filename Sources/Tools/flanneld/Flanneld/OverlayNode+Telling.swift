@@ -99,6 +99,8 @@ extension OverlayNode {
             mtu: plan.desired.containerMTU(uplink.uplinks),
             masquerades: options.masquerades
         )
+        // What the files say is read again with each full check; in between it is enough that they are there.
+        if file == published, files.areThere(for: .ready) { return }
         if try files.publish(file) { log.info("wrote \(files.subnetFile)") }
         switch try files.installNetworkList() {
         case .written: log.info("wrote \(files.networkList?.path ?? "the network list")")
@@ -111,6 +113,7 @@ extension OverlayNode {
             }
         }
         wasReady = true
+        published = file
     }
 }
 

@@ -40,6 +40,8 @@ actor OverlayNode {
     var counters = Counters()
     /// How far the overlay is, as the plugin has been told, by an earlier daemon perhaps.
     var told: StatusFile?
+    /// What `subnet.env` says, since it was looked at last.
+    var published: SubnetFile?
     /// What log and systemd have been told.
     var announced: StatusFile.State?
     /// Whether the overlay was ready in this boot.
@@ -168,22 +170,29 @@ actor OverlayNode {
     }
 
     private func useRemembered() {
-        let path = RememberedNetwork.path(in: options.stateDirectory)
+        guard let remembered = remembered() else { return }
+        // Without a store the lease cannot be renewed, and by now somebody else may have the subnet.
+        if let end = remembered.validUntil, end <= SystemClock.now / 1_000_000_000 {
+            log.warning("what is known of the network is too old: the lease has ended")
+            return
+        }
+        log.warning("the store cannot be reached; uses what was known last, \(remembered.peers.count) peers")
+        configuration = remembered.configuration
+        own = remembered.own
+        validUntil = remembered.validUntil
+        snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
+        lookForUplink()
+        converge(.plan)
+    }
+
+    /// What was known in an earlier boot; nil where there is nothing that can be read.
+    private func remembered() -> RememberedNetwork? {
         do throws(OverlayError) {
-            guard let remembered = try RememberedNetwork(at: path) else { return }
-            // Without a store the lease cannot be renewed, and by now somebody else may have the subnet.
-            if let end = remembered.validUntil, end <= SystemClock.now / 1_000_000_000 {
-                log.warning("what is known of the network is from \(path), and too old: the lease has ended")
-                return
-            }
-            log.warning("the store cannot be reached; uses what was known last, \(remembered.peers.count) peers")
-            configuration = remembered.configuration
-            own = remembered.own
-            validUntil = remembered.validUntil
-            snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
-            lookForUplink()
-            converge(.plan)
-        } catch { complain(.files, ["\(error)"]) }
+            return try RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory))
+        } catch {
+            complain(.files, ["\(error)"])
+            return nil
+        }
     }
 
     /// What should be kept for the next boot, when it has changed.
@@ -215,8 +224,7 @@ actor OverlayNode {
     func previousSubnets() -> PerFamily<IPPrefix> {
         if let own { return own.subnets }
         if let file = try? SubnetFile(at: files.subnetFile) { return file.subnet }
-        return (try? RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory)))?.own.subnets
-            ?? PerFamily()
+        return remembered()?.own.subnets ?? PerFamily()
     }
 }
 
