@@ -246,7 +246,7 @@ let package = Package(
         .target(name: "CForkExec", path: "Tests/Support/CForkExec"),
         .target(
             name: "LinuxTesting",
-            dependencies: ["JSON", "LinuxSystem"],
+            dependencies: ["IPAddresses", "JSON", "LinuxSystem"],
             path: "Tests/Support/LinuxTesting",
             swiftSettings: strict
         ),

@@ -3,6 +3,7 @@
 import Glibc
 import IPAddresses
 import LinuxSystem
+import LinuxTesting
 
 /// A UDP or TCP socket of a namespace.
 struct PacketSocket: ~Copyable {
@@ -49,7 +50,7 @@ struct PacketSocket: ~Copyable {
         in namespace: borrowing NetworkNamespace
     ) throws -> PacketSocket {
         let socket = try PacketSocket(SOCK_STREAM, address.family, in: namespace)
-        try withAddress(address, port) { pointer, length in
+        try address.withSocketAddress(port) { pointer, length in
             guard connect(socket.descriptor.rawValue, pointer, length) == 0 else {
                 throw SystemCallError("connect", .current)
             }
@@ -66,7 +67,7 @@ struct PacketSocket: ~Copyable {
 
     /// Sends a datagram; what is known of earlier ones' fate is ignored.
     func send(_ text: String, to address: IPAddress, _ port: UInt16) throws {
-        try PacketSocket.withAddress(address, port) { pointer, length in
+        try address.withSocketAddress(port) { pointer, length in
             let bytes = Array(text.utf8)
             guard sendto(descriptor.rawValue, bytes, bytes.count, 0, pointer, length) == bytes.count else {
                 throw SystemCallError("sendto", .current)
@@ -92,26 +93,8 @@ struct PacketSocket: ~Copyable {
 
     private func bind(_ family: AddressFamily, _ port: UInt16) throws {
         let any = IPPrefix.everything(family).address
-        try PacketSocket.withAddress(any, port) { pointer, length in
+        try any.withSocketAddress(port) { pointer, length in
             guard Glibc.bind(descriptor.rawValue, pointer, length) == 0 else { throw SystemCallError("bind", .current) }
-        }
-    }
-
-    private static func withAddress(
-        _ address: IPAddress,
-        _ port: UInt16,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void
-    ) throws {
-        // Family, port in network order, and where the address is in struct sockaddr_in and sockaddr_in6.
-        var bytes = [UInt8](repeating: 0, count: address.family == .v4 ? 16 : 28)
-        bytes[0] = UInt8(address.family == .v4 ? AF_INET : AF_INET6)
-        bytes[2] = UInt8(port >> 8)
-        bytes[3] = UInt8(port & 0xff)
-        let start = address.family == .v4 ? 4 : 8
-        bytes.replaceSubrange(start..<(start + address.octets.count), with: address.octets)
-        try bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress else { return }
-            try body(base.assumingMemoryBound(to: sockaddr.self), socklen_t(buffer.count))
         }
     }
 }

@@ -38,34 +38,24 @@ extension EndToEnd {
             _ = try host.add(PluginRequest("flannel", configuration, warmUp))
             try host.succeed(PluginRequest("flannel", configuration, warmUp), verb: "DEL")
             let before = try Snapshot(of: host)
-            var call = 0
-            while true {
-                call += 1
-                let container = try TestContainer("ended-\(call)")
-                let request = PluginRequest("flannel", configuration, container)
-                let process = host.process(for: request)
-                let plan = cprocess_plan(
-                    counted: CPROCESS_PROGRAM,
-                    victim: CPROCESS_PROGRAM,
-                    call: call,
-                    signal: signal
-                )
-                let (outcome, report) = try host.namespace.run { Result { try process.trace(plan) } }.get()
-                let place = "call \(call) (system call number \(report.call_number)): \(outcome.summary)"
-                #expect(report.left_running == 0, "a delegate outlived its plugin; \(place)")
-                if signal == SIGTERM, outcome.termination == .exited(1) {
-                    try host.expectNothingLeft(since: before, "after an error, \(place)")
+            var request = PluginRequest("flannel", configuration, warmUp)
+            let calls = try host.endAtEachCall(by: signal) { call in
+                request = PluginRequest("flannel", configuration, try TestContainer("ended-\(call)"))
+                return host.process(for: request)
+            } then: { end in
+                #expect(end.report.left_running == 0, "a delegate outlived its plugin; \(end.place)")
+                if signal == SIGTERM, end.outcome.termination == .exited(1) {
+                    try host.expectNothingLeft(since: before, "after an error, \(end.place)")
                 }
                 let subnetFile = host.path("subnet.env")
                 try File.rename(subnetFile, to: host.path("away"))
                 let answer = try host.answer(to: request.with(verb: "DEL").withoutNamespace())
                 try File.rename(host.path("away"), to: subnetFile)
-                #expect(answer.error == nil, "DEL after \(place)")
-                try host.expectNothingLeft(since: before, "after DEL, \(place)")
-                if report.delivered == 0 { break }
+                #expect(answer.error == nil, "DEL after \(end.place)")
+                try host.expectNothingLeft(since: before, "after DEL, \(end.place)")
             }
             // As many as a plugin needs at the very least; fewer would mean that nothing was hit at all.
-            #expect(call > 50)
+            #expect(calls > 50)
         }
     }
 }

@@ -48,15 +48,6 @@ extension EndToEnd {
             return try Snapshot(of: host)
         }
 
-        private func add(
-            _ request: PluginRequest,
-            on host: TestHost,
-            _ plan: cprocess_plan
-        ) throws -> (outcome: PluginProcess.Outcome, report: cprocess_report) {
-            let process = host.process(for: request)
-            return try host.namespace.run { Result { try process.trace(plan) } }.get()
-        }
-
         @Test(arguments: Target.allCases)
         func `SIGKILL at any system call of ADD, then DEL without namespace, leaves nothing`(
             _ target: Target
@@ -73,9 +64,11 @@ extension EndToEnd {
                 do {
                     let container = try TestContainer("killed-\(call)")
                     request = PluginRequest("bridge", configuration, container)
-                    let (outcome, report) = try add(request, on: host, target.plan(call: call, signal: SIGKILL))
+                    let plan = target.plan(call: call, signal: SIGKILL)
+                    let end = try host.end(host.process(for: request), plan, call: call)
+                    let (outcome, report) = (end.outcome, end.report)
                     wasKilled = report.delivered == 1
-                    place = "call \(call) (system call number \(report.call_number)): \(outcome.summary)"
+                    place = end.place
                     #expect(report.left_running == 0, "a delegate outlived its plugin; \(place)")
                     if !wasKilled {
                         #expect(outcome.termination == .exited(0), "\(outcome.summary)")
@@ -113,8 +106,9 @@ extension EndToEnd {
                 call += 1
                 let container = try TestContainer("terminated-\(call)")
                 let request = PluginRequest("bridge", configuration, container)
-                let (outcome, report) = try add(request, on: host, target.plan(call: call, signal: SIGTERM))
-                let place = "call \(call) (system call number \(report.call_number)): \(outcome.summary)"
+                let plan = target.plan(call: call, signal: SIGTERM)
+                let end = try host.end(host.process(for: request), plan, call: call)
+                let (outcome, report, place) = (end.outcome, end.report, end.place)
                 #expect(report.left_running == 0, "a delegate outlived its plugin; \(place)")
                 if target == .plugin, outcome.termination == .signalled(SIGTERM) {
                     // Nobody can handle a signal before his program has begun; nothing has been done by then.

@@ -54,15 +54,7 @@ internal import Testing
     }
 
     @Test func `one of three members may fail; of two that are lost the third tells`() async throws {
-        let members = ["a", "b", "c"].map { (name: $0, address: EtcdServer.randomAddress) }
-        let servers = try members.map { member in
-            var options = EtcdServer.Options()
-            options.name = member.name
-            options.address = member.address
-            options.cluster = members
-            return try EtcdServer(options)
-        }
-        for server in servers { try server.waitUntilReady() }
+        let servers = try EtcdServer.startedCluster()
         try await withClient(servers.map(\.endpoint)) { client in
             let revision = try await client.put("/a", [1])
             let watch = try await client.watch(.prefix("/a"), from: revision)

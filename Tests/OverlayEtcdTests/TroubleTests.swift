@@ -172,15 +172,7 @@ internal import Testing
     }
 
     @Test func `a member that is lost is no outage while another answers`() async throws {
-        let members = ["a", "b", "c"].map { (name: $0, address: EtcdServer.randomAddress) }
-        let servers = try members.map { member in
-            var options = EtcdServer.Options()
-            options.name = member.name
-            options.address = member.address
-            options.cluster = members
-            return try EtcdServer(options)
-        }
-        for server in servers { try server.waitUntilReady() }
+        let servers = try EtcdServer.startedCluster()
         try await EtcdNetwork.with(server: servers[2]) { network in
             try await network.node("a", { $0.client.endpoints = servers.map(\.endpoint) }) { store async throws in
                 try await store.hold(1)

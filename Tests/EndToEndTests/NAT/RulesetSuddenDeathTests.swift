@@ -62,27 +62,18 @@ extension EndToEnd {
             let before = try Snapshot(of: host)
             let add = host.process(for: attachment.request(index, verb: "ADD", previousResult: attachment.result))
             let remove = try removal(of: attachment, index, memory)
-            var call = 0
-            while true {
-                call += 1
-                let plan = cprocess_plan(
-                    counted: CPROCESS_PROGRAM,
-                    victim: CPROCESS_PROGRAM,
-                    call: call,
-                    signal: SIGKILL
-                )
-                let (outcome, report) = try host.namespace.run { Result { try add.trace(plan) } }.get()
-                let place = "call \(call) (system call number \(report.call_number)): \(outcome.summary)"
-                let wasKilled = report.delivered == 1
-                #expect(outcome.termination == (wasKilled ? .signalled(SIGKILL) : .exited(0)), "\(place)")
+            let calls = try host.endAtEachCall(by: SIGKILL) { _ in
+                add
+            } then: { end in
+                let wasKilled = end.report.delivered == 1
+                #expect(end.outcome.termination == (wasKilled ? .signalled(SIGKILL) : .exited(0)), "\(end.place)")
                 let answer = try host.answer(to: remove)
-                #expect(answer.error == nil, "DEL after \(place)")
-                try host.expectNothingLeft(since: before, "after DEL, \(place)")
-                if !wasKilled { break }
+                #expect(answer.error == nil, "DEL after \(end.place)")
+                try host.expectNothingLeft(since: before, "after DEL, \(end.place)")
             }
-            print("SIGKILL at each of \(call - 1) system calls of \(victim.rawValue), DEL \(memory.rawValue)")
+            print("SIGKILL at each of \(calls - 1) system calls of \(victim.rawValue), DEL \(memory.rawValue)")
             // As many as a plugin needs at the very least; fewer would mean that nothing was killed at all.
-            #expect(call > 40)
+            #expect(calls > 40)
         }
 
         private func removal(of attachment: Attachment, _ index: Int, _ memory: Memory) throws -> PluginRequest {

@@ -57,35 +57,32 @@ struct Damage: Sendable, CustomTestStringConvertible {
                 script: "nft flush ruleset",
                 proof: "nft list table inet flannel | grep -q masquerade"
             ),
-            Damage(
-                name: "the uplink goes down and up",
-                script: """
-                    ip link set eth0 down; ip link set eth0 up
-                    ip address replace 2001:db8:1::1/64 dev eth0 nodad
-                    ip route replace default via 192.0.1.254; ip -6 route replace default via 2001:db8:1::fe
-                    """,
-                proof: all
-            ),
+            uplinkLoss(proof: all),
         ]
     }
 }
 
 extension Damage {
+    /// The uplink goes away for a moment, and what the kernel forgets then is set up again, as a host's network manager does.
+    private static func uplinkLoss(proof: String) -> Damage {
+        Damage(
+            name: "the uplink goes down and up",
+            script: """
+                ip link set eth0 down; ip link set eth0 up
+                ip address replace 2001:db8:1::1/64 dev eth0 nodad
+                ip route replace default via 192.0.1.254; ip -6 route replace default via 2001:db8:1::fe
+                """,
+            proof: proof
+        )
+    }
+
     /// Damages where nodes reach each other without a tunnel.
     static var direct: [Damage] {
         let route = #"ip $F route show "$P" proto 70 | grep -q "dev eth0""#
         return [
             Damage(name: "a route on the uplink is deleted", script: #"ip $F route del "$P""#, proof: route),
             Damage(name: "all routes on the uplink are flushed", script: "ip $F route flush proto 70", proof: route),
-            Damage(
-                name: "the uplink goes down and up",
-                script: """
-                    ip link set eth0 down; ip link set eth0 up
-                    ip address replace 2001:db8:1::1/64 dev eth0 nodad
-                    ip route replace default via 192.0.1.254; ip -6 route replace default via 2001:db8:1::fe
-                    """,
-                proof: route
-            ),
+            uplinkLoss(proof: route),
         ]
     }
 }

@@ -3,6 +3,7 @@
 import Glibc
 import IPAddresses
 import LinuxSystem
+import LinuxTesting
 
 /// A UDP socket that says from whom a datagram came.
 final class Datagrams {
@@ -21,7 +22,7 @@ final class Datagrams {
         guard number >= 0 else { throw SystemCallError("socket", .current) }
         descriptor = OwnedFileDescriptor(adopting: number)
         self.family = family
-        try Self.withAddress(address ?? IPPrefix.everything(family).address, 0) { pointer, length in
+        try (address ?? IPPrefix.everything(family).address).withSocketAddress(0) { pointer, length in
             guard Glibc.bind(number, pointer, length) == 0 else { throw SystemCallError("bind", .current) }
         }
     }
@@ -42,7 +43,7 @@ final class Datagrams {
 
     /// Sends a datagram.
     func send(to address: IPAddress, _ port: UInt16) throws {
-        try Self.withAddress(address, port) { pointer, length in
+        try address.withSocketAddress(port) { pointer, length in
             guard sendto(descriptor.rawValue, "x", 1, 0, pointer, length) == 1 else {
                 throw SystemCallError("sendto", .current)
             }
@@ -105,23 +106,5 @@ final class Datagrams {
 
     private static func index(of interface: String, in namespace: borrowing NetworkNamespace) throws -> Int32 {
         Int32(try namespace.run { if_nametoindex(interface) })
-    }
-
-    private static func withAddress(
-        _ address: IPAddress,
-        _ port: UInt16,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void
-    ) throws {
-        // Family, port in network order, and where the address is in struct sockaddr_in and sockaddr_in6.
-        var bytes = [UInt8](repeating: 0, count: address.family == .v4 ? 16 : 28)
-        bytes[0] = UInt8(address.family == .v4 ? AF_INET : AF_INET6)
-        bytes[2] = UInt8(port >> 8)
-        bytes[3] = UInt8(port & 0xff)
-        let start = address.family == .v4 ? 4 : 8
-        bytes.replaceSubrange(start..<(start + address.octets.count), with: address.octets)
-        try bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress else { return }
-            try body(base.assumingMemoryBound(to: sockaddr.self), socklen_t(buffer.count))
-        }
     }
 }
