@@ -105,7 +105,9 @@ extension OverlayNode {
         defer { tell() }
         guard let configuration, let own, let snapshot, !uplink.choices.families.isEmpty else { return }
         let began = SystemClock.monotonic
-        let isNew = plan == nil || cause.isPlan || plan?.uplinks != uplink.uplinks
+        // Devices that have gone are not ours any more, whoever may make one of the same name.
+        let isDated = cause.isCheck && plan?.desired.formerDevices.isEmpty == false
+        let isNew = plan == nil || cause.isPlan || isDated || plan?.uplinks != uplink.uplinks
         if isNew { makePlan(own, snapshot.peers, configuration) }
         guard let plan else { return }
         let change = progress.hasRun ? cause.change : .all
