@@ -41,7 +41,8 @@ public struct DepartedPeers: Sendable {
         departed.removeAll { lease, end in
             end <= now || returned.contains(lease.subnets) || rivals.contains { $0.replaces(lease) }
         }
-        return peers + departed.map(\.lease)
+        // No copy of thousands for nothing.
+        return departed.isEmpty ? peers : peers + departed.map(\.lease)
     }
 
     /// Forgets all, as with another configuration nothing is what it was.
