@@ -6,6 +6,8 @@ internal import LinuxSystem
 
 /// What a node knew last, on its disk: with it the node works after a reboot while the store cannot be reached.
 public struct RememberedNetwork: Hashable, Sendable {
+    /// Which store it is of, as the daemon calls it; nil in files that do not say.
+    public var store: String?
     /// The network's configuration.
     public var configuration: NetworkConfiguration
     /// The node's own lease.
@@ -16,7 +18,14 @@ public struct RememberedNetwork: Hashable, Sendable {
     public var peers: [Lease]
 
     /// Describes what is known.
-    public init(configuration: NetworkConfiguration, own: Lease, validUntil: Int64?, peers: [Lease]) {
+    public init(
+        store: String?,
+        configuration: NetworkConfiguration,
+        own: Lease,
+        validUntil: Int64?,
+        peers: [Lease]
+    ) {
+        self.store = store
         self.configuration = configuration
         self.own = own
         self.validUntil = validUntil
@@ -40,19 +49,27 @@ public struct RememberedNetwork: Hashable, Sendable {
                 (
                     try document.requiredMember("configuration"), try document.requiredMember("own"),
                     try document.member("validUntil")?.integer(in: 0...Int64.max),
-                    try document.requiredMember("peers").elements()
+                    try document.requiredMember("peers").elements(), try document.member("store")?.string()
                 )
             }
             configuration = try NetworkConfiguration(read.0)
             own = try Lease(remembered: read.1)
             validUntil = read.2
+            store = read.4
             peers = try read.3.map { (node) throws(OverlayError) in try Lease(remembered: node) }
-        } catch { throw OverlayError(error.code, "\(path): \(error.message)", advice: "it is written anew later") }
+        } catch {
+            throw OverlayError(
+                error.code,
+                "\(path): \(error.message)",
+                advice: "remove it; it is written anew when the store was read"
+            )
+        }
     }
 
     /// Replaces the file, so that it outlives a power cut.
     public func write(to path: String) throws(OverlayError) {
         var document = JSONObject()
+        document["store"] = store.map { .string($0) }
         document["configuration"] = configuration.json
         document["own"] = own.remembered
         document["validUntil"] = validUntil.map { .integer($0) }

@@ -39,6 +39,7 @@ internal import Testing
             )
         }
         let remembered = RememberedNetwork(
+            store: validUntil == nil ? nil : "file:///srv/network",
             configuration: try NetworkConfiguration(parsing: NetworkConfiguration.defaultText),
             own: lease(1),
             validUntil: validUntil,

@@ -4,7 +4,9 @@
 struct Complaints: Sendable {
     /// What a complaint is about.
     enum Topic: String, CaseIterable, Sendable {
-        /// The network's configuration, or the lease.
+        /// The network's configuration.
+        case configuration
+        /// The lease.
         case lease
         /// The store.
         case store
@@ -20,8 +22,12 @@ struct Complaints: Sendable {
         case routes
         /// Traffic rules.
         case rules
-        /// The node's files.
+        /// The files that tell plugins and runtime how far the node is.
         case files
+        /// What was done on this node, which is kept for the next start.
+        case record
+        /// What is known of the network, which is kept for the next boot.
+        case memory
         /// What keeps Services from working on the same node.
         case host
     }

@@ -62,7 +62,8 @@ struct Daemon<Store: SubnetStore>: Service {
         guard let remembered = await node.unsaved(isLast: isLast) else { return }
         do throws(OverlayError) {
             try remembered.write(to: RememberedNetwork.path(in: options.stateDirectory))
-        } catch { log.warning("\(error)") }
+            await node.noteSaved(nil)
+        } catch { await node.noteSaved(error) }
         Memory.giveBack()
     }
 }

@@ -25,8 +25,7 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
             addresses = await node.localAddresses
             if addresses != former { store.reconnect() }
             do throws(OverlayError) {
-                let configuration = try await store.networkConfiguration()
-                await node.use(configuration)
+                let configuration = try await configuration()
                 // Only with a network it is known which addresses count.
                 if addresses.families.isEmpty { addresses = await node.localAddresses }
                 if let description = await node.description() {
@@ -46,6 +45,23 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
             await bell.wait(atMost: delay)
             delay = min(delay * 2, Self.longest)
         }
+    }
+
+    /// The network's configuration; where it is wrong or gone, the last good one.
+    ///
+    /// A slip in it must not cost each node its lease, one after the other, as they come to renew it.
+    private func configuration() async throws(OverlayError) -> NetworkConfiguration {
+        let configuration: NetworkConfiguration
+        do throws(OverlayError) { configuration = try await store.networkConfiguration() } catch {
+            switch error.code {
+            case .configuration, .notConfigured, .malformedText:
+                guard let known = await node.noteConfigurationProblem(error) else { throw error }
+                return known
+            default: throw error
+            }
+        }
+        await node.use(configuration)
+        return configuration
     }
 
     /// Hands the store's snapshots to the node until the task is cancelled.

@@ -55,6 +55,10 @@ extension OverlayNode {
     /// - Returns: Whether the other nodes must be told how this one is reached.
     func tick() -> Bool {
         restoreFiles()
+        if let leaseEnd, leaseEnd <= SystemClock.monotonic, !isLeaseOver {
+            isLeaseOver = true
+            tell()
+        }
         if let end = departed.nextEnd, end <= SystemClock.monotonic { converge(.plan) }
         if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
             published = nil
@@ -66,15 +70,17 @@ extension OverlayNode {
 
     /// Finds out which interface leads to the other nodes.
     func lookForUplink() {
-        guard let configuration else { return }
+        // Of a network that there is no lease in yet, too: the lease says how this node is reached.
+        let families = AddressFamily.allCases.filter {
+            configuration?.families[$0] != nil || pending?.families[$0] != nil
+        }
+        guard !families.isEmpty else { return }
         let before = uplink
-        do throws(NetlinkError) {
-            try uplink.update(options.uplink, configuration.families.families, socket)
-        } catch {
+        do throws(NetlinkError) { try uplink.update(options.uplink, families, socket) } catch {
             complain(.uplink, ["\(error)"])
             return
         }
-        for family in configuration.families.families {
+        for family in families {
             guard let choice = uplink.choices[family], choice != before.choices[family] else { continue }
             log.info(
                 "reaches other nodes from \(choice.address) on \(choice.name), MTU \(choice.mtu): \(choice.reason)\(choice.publicAddress == choice.address ? "" : "; they send to \(choice.publicAddress)")"
@@ -87,7 +93,7 @@ extension OverlayNode {
     /// How the other nodes reach this one; nil as long as there is no uplink.
     func description() -> NodeDescription? {
         lookForUplink()
-        guard let configuration, !uplink.choices.families.isEmpty else { return nil }
+        guard let configuration = pending ?? configuration, !uplink.choices.families.isEmpty else { return nil }
         var description = NodeDescription(publicAddresses: uplink.publicAddresses)
         if case .vxlan(let options) = configuration.backend {
             for family in configuration.families.families {
@@ -182,7 +188,8 @@ extension OverlayNode {
         do throws(OverlayError) {
             try record.write(to: NodeRecord.path(in: options.stateDirectory))
             self.record = record
-        } catch { complain(.files, ["\(error)"]) }
+            complain(.record, [])
+        } catch { complain(.record, ["\(error)"]) }
     }
 
     private func note(_ report: ReconciliationReport, _ desired: DesiredState, _ cause: Cause) {

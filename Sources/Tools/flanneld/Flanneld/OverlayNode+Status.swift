@@ -21,14 +21,16 @@ extension OverlayNode {
         document["store"] = [
             "location": .string(options.store.summary),
             "lastRead": counters.lastSnapshot > 0 ? .string(Timestamp.text(counters.lastSnapshot)) : .null,
-            "problems": .strings(complaints[.lease] + complaints[.store] + complaints[.entries]),
+            "problems": .strings(
+                complaints[.configuration] + complaints[.lease] + complaints[.store] + complaints[.entries]
+            ),
         ]
         document["peers"] = peers
         document["lastRepair"] =
             progress.lastRepair.map { ["at": .string(Timestamp.text($0.at)), "what": .string($0.what)] } ?? .null
         document["warnings"] = .strings(
-            complaints[.kernel] + complaints[.routes] + complaints[.rules] + complaints[.files]
-                + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
+            complaints[.kernel] + complaints[.routes] + complaints[.rules] + complaints[.record]
+                + complaints[.memory] + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
         )
         return .object(document)
     }

@@ -6,16 +6,28 @@ internal import Logging
 internal import Overlay
 
 extension OverlayNode {
-    /// What keeps the overlay from being ready, the most important first; empty when nothing does.
-    var obstacles: [String] {
+    /// What keeps the node from being ready, the most important first; empty when nothing does.
+    var obstacles: [String] { overlayObstacles + complaints[.files] }
+
+    /// What keeps packets from getting everywhere, now or before long.
+    private var overlayObstacles: [String] {
         if configuration == nil {
-            return [
-                "waits for the network's configuration: \(leaseProblem?.description ?? "the store has not answered yet")"
-            ]
+            let reason = complaints[.configuration].first ?? leaseProblem?.description
+            return ["waits for the network's configuration: \(reason ?? "the store has not answered yet")"]
         }
         if own == nil { return ["waits for a lease: \(waitingForLease)"] }
         if snapshot == nil { return ["waits for the leases of the other nodes"] }
-        return dataPlaneProblems
+        return leaseProblems + dataPlaneProblems
+    }
+
+    /// Why other nodes do not send here, or soon will not.
+    private var leaseProblems: [String] {
+        if let pending, let leaseProblem {
+            return ["the network is \(pending.summary) now, and this node has no subnet in it: \(leaseProblem)"]
+        }
+        let isGone = snapshot.map { $0.outage == nil && $0.own == nil } ?? false
+        guard isLeaseOver || isGone && leaseProblem != nil else { return [] }
+        return ["the lease has ended, and other nodes let go of this one: \(waitingForLease)"]
     }
 
     private var waitingForLease: String {
@@ -34,29 +46,49 @@ extension OverlayNode {
     }
 
     /// What is wrong with the store or the lease in it; packets flow all the same.
-    private var storeProblem: String? { complaints[.lease].first ?? complaints[.store].first }
+    private var storeProblem: String? {
+        complaints[.configuration].first ?? complaints[.lease].first ?? complaints[.store].first
+    }
 
     /// Brings files and systemd up to date with how far the overlay is.
     func tell() {
         defer { setTicker() }
-        let obstacles = obstacles
-        let isDataPlaneKnown = own != nil && snapshot != nil && configuration != nil
-        do throws(OverlayError) {
-            // What the store cannot say now does not make packets stop: only what is known of them does.
-            if wasReady, !isDataPlaneKnown {
+        // What the store cannot say now does not make packets stop: only what is known of them does.
+        let isUnknown = wasReady && (own == nil || snapshot == nil || configuration == nil)
+        var failures: [String] = []
+        let overlay = overlayObstacles
+        if !wasReady, !isListWithdrawn { noting(&failures) { () throws(OverlayError) in try withdrawNetworkList() } }
+        if overlay.isEmpty, !isUnknown { noting(&failures) { () throws(OverlayError) in try publish() } }
+        let problem = (overlay + failures).first
+        noting(&failures) { () throws(OverlayError) in
+            if isUnknown {
                 if let told { try write(told.state, storeProblem ?? told.lastError) }
-                return
+            } else {
+                let state: StatusFile.State = problem == nil ? .ready : wasReady ? .degraded : .starting
+                announce(try write(state, problem ?? storeProblem ?? ""))
             }
-            let state: StatusFile.State = obstacles.isEmpty ? .ready : wasReady ? .degraded : .starting
-            if state == .ready { try publish() }
-            announce(try write(state, obstacles.first ?? storeProblem ?? ""))
-            complain(.files, [])
-        } catch { complain(.files, ["\(error)"]) }
+        }
+        complain(.files, failures)
+        nextTelling = failures.isEmpty ? nil : SystemClock.monotonic + 2_000_000_000
     }
 
-    /// Writes the files again that somebody has deleted; without them no container is attached.
+    private func noting(_ failures: inout [String], _ body: () throws(OverlayError) -> Void) {
+        do throws(OverlayError) { try body() } catch { failures.append("\(error)") }
+    }
+
+    /// After a boot nothing of the overlay is there but the network list, so it goes until the overlay is back.
+    private func withdrawNetworkList() throws(OverlayError) {
+        if try files.withdrawNetworkList() {
+            log.info("removed \(files.networkList?.path ?? "the network list") until the overlay is ready")
+        }
+        isListWithdrawn = true
+    }
+
+    /// Writes the files again that somebody has deleted, or that could not be written: without them no container is
+    /// attached.
     func restoreFiles() {
-        guard let told, !files.areThere(for: told.state) else { return }
+        let isLate = nextTelling.map { $0 <= SystemClock.monotonic } ?? false
+        guard isLate || told.map({ !files.areThere(for: $0.state) }) ?? false else { return }
         tell()
     }
 

@@ -27,6 +27,8 @@ actor OverlayNode {
 
     // What should be is worked out from these.
     var configuration: NetworkConfiguration?
+    /// What the configuration is now, where the own lease is not of that network: until there is one, the former counts.
+    var pending: NetworkConfiguration?
     var own: Lease?
     var snapshot: SubnetSnapshot?
     var uplink = UplinkView()
@@ -46,16 +48,32 @@ actor OverlayNode {
     var announced: StatusFile.State?
     /// Whether the overlay was ready in this boot.
     var wasReady: Bool
+    /// Whether a network list of an earlier boot is gone.
+    var isListWithdrawn = false
     /// Why there is no configuration or lease, or why the lease cannot be renewed.
     var leaseProblem: OverlayError?
     /// Until when the own lease is known to be this node's, in seconds since 1970; nil when it does not end.
     var validUntil: Int64?
+    /// The same by the monotonic clock, in nanoseconds, which nobody sets.
+    var leaseEnd: Int64?
+    /// Whether that has passed without a renewal.
+    var isLeaseOver = false
+    /// What an earlier daemon knew, as long as it is of use.
+    private var memory = Memories.unread
     /// What is kept for the next boot has changed since it was written.
     var isUnsaved = false
     /// When it may be written next, on the monotonic clock in nanoseconds.
     private var nextSave: Int64 = 0
+    /// When files that could not be written are tried again, on the monotonic clock in nanoseconds.
+    var nextTelling: Int64?
     /// What has been complained of, so that it is said once.
     var complaints = Complaints()
+
+    /// What is on the disk from an earlier boot.
+    private enum Memories {
+        case unread
+        case read(RememberedNetwork?)
+    }
 
     /// What should be, worked out from all that is known.
     struct Plan {
@@ -93,24 +111,41 @@ actor OverlayNode {
             log.info("takes up what is there: \(files.subnetFile) is of this boot")
             return
         }
-        do throws(OverlayError) {
-            if try files.withdrawNetworkList() {
-                log.info("removed \(files.networkList?.path ?? "the network list") until the overlay is ready")
-            }
-        } catch { complain(.files, ["\(error)"]) }
         tell()
     }
 
     // MARK: What the store says
 
-    /// Takes over the network's configuration.
+    /// Takes over the network's configuration, or, when the own lease is not of that network, keeps it until one is.
     func use(_ configuration: NetworkConfiguration) {
-        guard configuration != self.configuration else { return }
-        self.configuration = configuration
-        departed.forget()
+        complain(.configuration, [])
+        guard configuration != pending ?? self.configuration else { return }
         log.info("the network is \(configuration.summary)")
+        if let own, self.configuration != nil, !configuration.admits(own.subnets) {
+            pending = configuration
+            lookForUplink()
+            tell()
+            return
+        }
+        adopt(configuration)
         lookForUplink()
         converge(.plan)
+    }
+
+    private func adopt(_ configuration: NetworkConfiguration) {
+        self.configuration = configuration
+        pending = nil
+        departed.forget()
+    }
+
+    /// Notes why there is no configuration to be used.
+    ///
+    /// - Returns: The one to go on with; nil where none is known.
+    func noteConfigurationProblem(_ error: OverlayError) -> NetworkConfiguration? {
+        complain(.configuration, ["\(error)"])
+        if configuration == nil { useRemembered("there is no configuration of the network") }
+        tell()
+        return pending ?? configuration
     }
 
     /// Takes over the own lease.
@@ -118,9 +153,12 @@ actor OverlayNode {
         leaseProblem = nil
         complain(.lease, [])
         counters.noteRenewal()
-        validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
+        setEnd(after: held.validity)
         isUnsaved = true
-        guard held.lease != own else {
+        memory = .read(nil)
+        let isMoved = pending.map { $0.admits(held.lease.subnets) } ?? false
+        if let pending, isMoved { adopt(pending) }
+        guard isMoved || held.lease != own else {
             tell()
             return
         }
@@ -133,6 +171,13 @@ actor OverlayNode {
         }
         own = held.lease
         converge(.plan)
+    }
+
+    /// Notes until when nobody else can be given the own subnets; nil when that does not end.
+    private func setEnd(after validity: Duration?) {
+        validUntil = validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
+        leaseEnd = validity.map { SystemClock.monotonic + $0.components.seconds * 1_000_000_000 }
+        isLeaseOver = false
     }
 
     /// Takes over all leases.
@@ -165,34 +210,49 @@ actor OverlayNode {
     func noteLeaseProblem(_ error: OverlayError) {
         leaseProblem = error
         complain(.lease, ["\(error)"])
-        if snapshot == nil, own == nil, error.code == .storeUnavailable { useRemembered() }
+        if snapshot == nil, own == nil, error.code == .storeUnavailable { useRemembered("the store cannot be reached") }
         tell()
     }
 
-    private func useRemembered() {
-        guard let remembered = remembered() else { return }
+    private func useRemembered(_ reason: String) {
+        guard own == nil, let remembered = remembered() else { return }
+        memory = .read(nil)
         // Without a store the lease cannot be renewed, and by now somebody else may have the subnet.
-        if let end = remembered.validUntil, end <= SystemClock.now / 1_000_000_000 {
-            log.warning("what is known of the network is too old: the lease has ended")
+        let rest = remembered.validUntil.map { $0 - SystemClock.now / 1_000_000_000 }
+        if let rest, rest <= 0 {
+            log.warning("\(reason), and what is known of the network is too old: the lease has ended")
             return
         }
-        log.warning("the store cannot be reached; uses what was known last, \(remembered.peers.count) peers")
+        log.warning("\(reason); uses what was known last, \(remembered.peers.count) peers")
         configuration = remembered.configuration
         own = remembered.own
-        validUntil = remembered.validUntil
+        setEnd(after: rest.map { .seconds($0) })
         snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
         lookForUplink()
         converge(.plan)
     }
 
-    /// What was known in an earlier boot; nil where there is nothing that can be read.
+    /// What was known in an earlier boot; nil where there is nothing that can be read, or it is of another store.
     private func remembered() -> RememberedNetwork? {
+        if case .read(let known) = memory { return known }
+        var known: RememberedNetwork?
         do throws(OverlayError) {
-            return try RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory))
-        } catch {
-            complain(.files, ["\(error)"])
-            return nil
+            known = try RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory))
+        } catch { complain(.memory, ["\(error)"]) }
+        if let store = known?.store, store != options.store.summary {
+            log.notice("what is known from an earlier boot is of another store, \(store)")
+            known = nil
         }
+        memory = .read(known)
+        return known
+    }
+
+    /// Notes whether what is kept for the next boot could be written; it is tried again.
+    func noteSaved(_ error: OverlayError?) {
+        complain(.memory, error.map { ["\($0)"] } ?? [])
+        guard error != nil else { return }
+        isUnsaved = true
+        setTicker()
     }
 
     /// What should be kept for the next boot, when it has changed.
@@ -207,6 +267,7 @@ actor OverlayNode {
         nextSave = now + 10_000_000_000
         setTicker()
         return RememberedNetwork(
+            store: options.store.summary,
             configuration: configuration,
             own: own,
             validUntil: validUntil,
@@ -217,7 +278,8 @@ actor OverlayNode {
     /// Has the node woken up when there is something to do.
     func setTicker() {
         let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
-        ticker.expect(told?.state, due: min(progress.due, canSave ? nextSave : .max, departed.nextEnd ?? .max))
+        let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling, isLeaseOver ? nil : leaseEnd]
+        ticker.expect(told?.state, due: dues.compactMap(\.self).reduce(progress.due, min))
     }
 
     /// The subnets to prefer where there is no lease.
