@@ -144,12 +144,14 @@ let package = Package(
             providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]
         ),
         .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux"),
 
         // System
         library("LinuxSystem", ["CLinux"]),
         library("IPAddresses", []),
         library("JSON", ["CJansson"]),
+        library("YAML", ["CYAML", "JSON"]),
 
         // Kernel
         library("Netlink", ["CNetlink", "LinuxSystem"]),
@@ -295,6 +297,7 @@ let package = Package(
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),
         tests("JSONTests", ["JSON"]),
+        tests("YAMLTests", ["JSON", "YAML"]),
         tests("CNITests", ["CNI", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),
         tests(
