@@ -1,13 +1,11 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import LinuxTesting
-
 /// Certificates made with openssl: two authorities, and what the first has signed.
 public final class Certificates: Sendable {
     private let directory: TemporaryDirectory
 
-    /// Makes everything for a server with an address.
-    public init(serverAddress: String) throws {
+    /// Makes everything for a server with an address or, instead, a name.
+    public init(serverAddress: String = "", serverName: String? = nil) throws {
         directory = try TemporaryDirectory()
         for authority in ["authority", "stranger"] {
             try openssl(
@@ -28,7 +26,7 @@ public final class Certificates: Sendable {
                 certificate(authority)
             )
         }
-        try sign("server", by: "authority", "subjectAltName=IP:\(serverAddress)")
+        try sign("server", by: "authority", "subjectAltName=\(serverName.map { "DNS:\($0)" } ?? "IP:\(serverAddress)")")
         try sign("client", by: "authority", "extendedKeyUsage=clientAuth")
         try sign("impostor", by: "stranger", "extendedKeyUsage=clientAuth")
     }
