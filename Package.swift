@@ -196,6 +196,22 @@ let package = Package(
             ]
         ),
         library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
+        library(
+            "HTTPTransport",
+            [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        library(
+            "KubernetesClient",
+            [
+                "HTTPTransport", "JSON", "LinuxSystem", "YAML",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
 
         library("PluginInstallation", ["CNI", "JSON", "LinuxSystem"]),
 
@@ -256,6 +272,16 @@ let package = Package(
             name: "EtcdTesting",
             dependencies: ["LinuxSystem", "LinuxTesting"],
             path: "Tests/Support/EtcdTesting",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "KubernetesTesting",
+            dependencies: [
+                "JSON", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Tests/Support/KubernetesTesting",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -330,6 +356,10 @@ let package = Package(
                 "EtcdClient", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "Overlay",
                 "OverlayEtcd",
             ]
+        ),
+        tests(
+            "KubernetesClientTests",
+            ["HTTPTransport", "JSON", "KubernetesClient", "KubernetesTesting", "LinuxSystem", "LinuxTesting"]
         ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(

@@ -1,0 +1,194 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import AsyncHTTPClient
+internal import HTTPTransport
+internal import JSON
+internal import NIOCore
+internal import NIOHTTP1
+
+/// A client of the Kubernetes API for those few things that a network wants of it: nodes, and events about them.
+///
+/// ``shutdown()`` must be called before the last reference ends.
+public final class KubernetesClient: Sendable {
+    /// A request that is not a watch.
+    struct Request {
+        var method = HTTPMethod.GET
+        /// The path behind the server's, with the query.
+        var path: String
+        var contentType = "application/json"
+        var body: JSONValue?
+    }
+
+    /// What the server answered when it did what was asked.
+    struct Answer: Sendable {
+        let status: UInt
+        let headers: HTTPHeaders
+        let body: [UInt8]
+    }
+
+    /// How often a request is sent while the server says that it is busy.
+    private static var attempts: Int { 4 }
+
+    let options: KubernetesClientOptions
+    let http: HTTPClient
+    /// The server as it is asked: with the name that its certificate is for.
+    let base: String
+    /// The `Host` header, where it is not the one in ``base``.
+    private let hostHeader: String?
+
+    /// Reads the certificates; nothing is sent yet.
+    ///
+    /// - Throws: `configuration` when the server's URL is none, or a file cannot be used.
+    public init(_ options: KubernetesClientOptions) throws(KubernetesError) {
+        var options = options
+        while options.server.hasSuffix("/") { options.server.removeLast() }
+        guard let server = ServerURL(options.server), (try? HTTPClient.Request(url: options.server)) != nil else {
+            throw KubernetesError(
+                .configuration,
+                "\"\(options.server)\" is no URL of the Kubernetes API; write https://HOST:PORT"
+            )
+        }
+        do throws(TransportFailure) {
+            var configuration = try HTTPClient.Configuration.transport(
+                tls: options.tls,
+                connectLimit: options.connectLimit,
+                livenessLimit: options.livenessLimit
+            )
+            if let serverName = options.serverName, serverName != server.host {
+                // The connection goes to the host, and the certificate is checked for the name.
+                configuration.dnsOverride = [serverName: server.host]
+                base = server.text(withHost: serverName)
+                hostHeader = server.authority
+            } else {
+                base = options.server
+                hostHeader = nil
+            }
+            http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        } catch { throw KubernetesError(error) }
+        self.options = options
+    }
+
+    /// Closes all connections; requests and watches that are under way fail.
+    public func shutdown() async {
+        // It fails only when it was done before.
+        try? await http.shutdown()
+    }
+
+    /// Sends a request until the server is not too busy for it.
+    func send(_ request: Request) async throws(KubernetesError) -> Answer {
+        for _ in 1..<Self.attempts {
+            do throws(KubernetesError) { return try await sendOnce(request) } catch {
+                guard error.code == .unavailable, let delay = error.retryAfter, delay <= options.patience,
+                    !Task.isCancelled
+                else { throw error }
+                try? await Task.sleep(for: delay)
+            }
+        }
+        return try await sendOnce(request)
+    }
+
+    /// The headers that all requests have.
+    func headers() throws(KubernetesError) -> HTTPHeaders {
+        var headers = HTTPHeaders([("accept", "application/json"), ("user-agent", "swift-cni")])
+        if let hostHeader { headers.add(name: "host", value: hostHeader) }
+        if let token = try options.credentials.token() {
+            headers.add(name: "authorization", value: "Bearer \(token)")
+        }
+        return headers
+    }
+
+    /// Sends one request, in bounded time.
+    private func sendOnce(_ request: Request) async throws(KubernetesError) -> Answer {
+        var message = HTTPClientRequest(url: base + request.path)
+        message.method = request.method
+        message.headers = try headers()
+        if let body = request.body {
+            message.headers.add(name: "content-type", value: request.contentType)
+            message.body = .bytes(ByteBuffer(bytes: body.text()))
+        }
+        let endpoint = options.server
+        let limit = options.requestLimit
+        let answer = try await within(
+            limit,
+            orThrow: KubernetesError(.unreachable, "\(endpoint): no answer within \(limit.components.seconds) s")
+        ) { [http, message] () async throws(KubernetesError) in
+            do {
+                let response = try await http.execute(message, deadline: .distantFuture)
+                let body = try await response.body.collect(upTo: 64 << 20)
+                return Answer(
+                    status: response.status.code,
+                    headers: response.headers,
+                    body: Array(body.readableBytesView)
+                )
+            } catch { throw KubernetesError(TransportFailure(error, endpoint: endpoint)) }
+        }
+        guard (200...299).contains(answer.status) else {
+            throw KubernetesError(
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+                endpoint: endpoint
+            )
+        }
+        return answer
+    }
+
+    /// Reads an answer.
+    func reading<Result>(_ body: () throws(JSONError) -> Result) throws(KubernetesError) -> Result {
+        do { return try body() } catch {
+            throw KubernetesError(.malformedAnswer, "\(options.server): the answer is \(error)")
+        }
+    }
+}
+
+/// The URL of a server, in parts.
+struct ServerURL {
+    private let scheme: Substring
+    /// The host, without the brackets around an IPv6 address.
+    let host: String
+    /// What follows the host: the port, and a path.
+    private let rest: Substring
+    /// Host and port as the URL has them.
+    let authority: String
+
+    /// Nil when it is none of `http` or `https`, or has no host.
+    init?(_ text: String) {
+        guard let separator = text.firstRange(of: "://"), ["http", "https"].contains(text[..<separator.lowerBound])
+        else { return nil }
+        scheme = text[..<separator.upperBound]
+        let remainder = text[separator.upperBound...]
+        let authority = remainder.prefix { $0 != "/" }
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            host = String(authority.dropFirst()[..<end])
+            rest = remainder[authority.index(after: end)...]
+        } else {
+            let name = authority.prefix { $0 != ":" }
+            host = String(name)
+            rest = remainder[name.endIndex...]
+        }
+        guard !host.isEmpty, !authority.contains("@"), !text.contains(where: { $0.isWhitespace || "?#".contains($0) })
+        else { return nil }
+        self.authority = String(authority)
+    }
+
+    /// The URL with another host.
+    func text(withHost other: String) -> String { "\(scheme)\(other)\(rest)" }
+}
+
+extension String {
+    /// The text as it may stand in a URL's query or as one part of its path.
+    var percentEncoded: String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                bytes.append(byte)
+            default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
