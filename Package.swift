@@ -212,6 +212,10 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
+        library(
+            "OverlayKubernetes",
+            ["IPAddresses", "JSON", "KubernetesClient", "LinuxSystem", "Overlay"]
+        ),
 
         library("PluginInstallation", ["CNI", "JSON", "LinuxSystem"]),
 
@@ -360,6 +364,14 @@ let package = Package(
         tests(
             "KubernetesClientTests",
             ["HTTPTransport", "JSON", "KubernetesClient", "KubernetesTesting", "LinuxSystem", "LinuxTesting"]
+        ),
+        tests(
+            "OverlayKubernetesTests",
+            [
+                "IPAddresses", "JSON", "KubernetesClient", "KubernetesTesting", "LinuxSystem", "LinuxTesting",
+                "Overlay",
+                "OverlayKubernetes",
+            ]
         ),
         tests("NFTablesTests", ["IPAddresses", "LinuxSystem", "LinuxTesting", "NFTables", "Netlink"]),
         tests(

@@ -1,0 +1,39 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Overlay
+internal import Synchronization
+
+extension KubernetesSubnetStore {
+    /// Reports why the node has no lease, as an event that people find with `kubectl describe node`: once for each reason.
+    ///
+    /// It is a courtesy: whatever goes wrong with it is left at that.
+    func report(_ error: OverlayError) async {
+        let (last, isForbidden) = state.withLock { ($0.report, $0.isReportingForbidden) }
+        guard !isForbidden, last?.message != error.description else { return }
+        let seconds = SystemClock.now / 1_000_000_000
+        let report = NodeReport(
+            // Names are unique for as long as events last.
+            name: "\(options.nodeName).flannel-\(String(SystemClock.now, radix: 36))",
+            node: options.nodeName,
+            reason: "NetworkNotReady",
+            message: error.description,
+            isWarning: true,
+            component: "flanneld",
+            time: Timestamp.text(seconds)
+        )
+        do throws(KubernetesError) {
+            try await client.createEvent(report)
+            state.withLock { $0.report = report }
+        } catch {
+            if error.code == .forbidden { state.withLock { $0.isReportingForbidden = true } }
+        }
+    }
+
+    /// Notes that there is nothing to report any more, so that the same reason is reported when it comes again.
+    func endReport() { state.withLock { $0.report = nil } }
+
+    /// Whether the cluster lets this node report nothing, which is to be said once.
+    public var isReportingForbidden: Bool { state.withLock { $0.isReportingForbidden } }
+}

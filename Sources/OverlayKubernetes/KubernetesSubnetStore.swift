@@ -1,0 +1,191 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+public import IPAddresses
+internal import KubernetesClient
+internal import LinuxSystem
+public import Overlay
+internal import Synchronization
+
+/// The Kubernetes API: the cluster gives each node its subnets, and nodes publish the rest in their annotations, as
+/// flannel does.
+///
+/// ``shutdown()`` must be called before the last reference ends.
+public final class KubernetesSubnetStore: SubnetStore {
+    /// What this process has published, and goes on publishing.
+    struct Published: Hashable {
+        /// Which node of that name it is.
+        var uid: String
+        var lease: Lease
+        var annotations: [String: String?]
+        /// What somebody wanted when it was published: with something else it has to be thought over.
+        var wishes: [String: String]
+    }
+
+    struct State {
+        var published: Published?
+        var isReady = false
+        /// The reason that was reported last, which is reported once.
+        var report: NodeReport?
+        var isReportingForbidden = false
+        var followers: [FollowerReference] = []
+    }
+
+    /// Somebody who looks at snapshots, and is told of changes that the API does not report.
+    struct FollowerReference {
+        weak var alarm: NodeFeed.Alarm?
+    }
+
+    /// What the store was made with.
+    public let options: KubernetesStoreOptions
+    let client: KubernetesClient
+    /// What the names of all annotations begin with.
+    let prefix: String
+    let state = Mutex(State())
+
+    /// Reads the certificates; the API may be away.
+    public init(_ options: KubernetesStoreOptions) throws(OverlayError) {
+        guard let prefix = NodeAnnotations.fullPrefix(options.annotationPrefix) else {
+            throw OverlayError(
+                .option,
+                "\"\(options.annotationPrefix)\" cannot begin annotations",
+                advice:
+                    "write a domain, such as flannel.alpha.coreos.com, and after one slash lower-case letters, digits, "
+                    + "_ and -"
+            )
+        }
+        guard !options.nodeName.isEmpty else {
+            throw OverlayError(.option, "the name of this node is not known", advice: "set NODE_NAME")
+        }
+        self.options = options
+        self.prefix = prefix
+        var clientOptions = options.client
+        clientOptions.annotationPrefix = prefix
+        do throws(KubernetesError) { client = try KubernetesClient(clientOptions) } catch { throw OverlayError(error) }
+    }
+
+    /// Closes all connections; what was published stays.
+    public func shutdown() async { await client.shutdown() }
+
+    /// Reads the file with the network's configuration, which a ConfigMap brings to each node.
+    public func networkConfiguration() async throws(OverlayError) -> NetworkConfiguration {
+        let path = options.networkConfigurationFile
+        let contents: [UInt8]?
+        do throws(SystemCallError) { contents = try File.contentsIfPresent(of: path, limit: 1 << 20) } catch {
+            throw OverlayError(.localFile, error, advice: "the network's configuration is there")
+        }
+        guard let contents else {
+            throw OverlayError(
+                .notConfigured,
+                "\(path) is missing",
+                advice:
+                    "is the ConfigMap with net-conf.json mounted there, or is the file elsewhere (--net-config-path)?"
+            )
+        }
+        do throws(OverlayError) { return try NetworkConfiguration(parsing: contents) } catch {
+            throw OverlayError(error.code, "\(path): \(error.message)", advice: error.advice)
+        }
+    }
+
+    /// Publishes how the node is reached, once the cluster has given it its subnets; see `SubnetStore`.
+    ///
+    /// It is asked for again, by a snapshot without the own lease, whenever what was published is not what should be:
+    /// somebody has changed the annotations, the subnets, the overrides, or the condition, or the node was made anew.
+    ///
+    /// - Throws: `storeUnavailable` until the API answers and the node has its subnets, `configuration` when those are not
+    ///   part of the network, `malformedText` when an override is none; after each a later call may succeed.
+    public func holdLease(
+        publishing node: NodeDescription,
+        in network: NetworkConfiguration,
+        previous: PerFamily<IPPrefix> = PerFamily()
+    ) async throws(OverlayError) -> HeldLease {
+        do throws(OverlayError) {
+            let lease = try await publish(node, in: network)
+            endReport()
+            return HeldLease(lease: lease, renewal: nil)
+        } catch {
+            await report(error)
+            throw error
+        }
+    }
+
+    /// All leases now, and again after each change; see `SubnetStore`.
+    public func snapshots() -> KubernetesSnapshots { KubernetesSnapshots(self) }
+
+    /// Takes this node's annotations away; without any, nothing.
+    public func releaseLease() async throws(OverlayError) {
+        guard let found = try await reaching({ () async throws(KubernetesError) in try await self.ownNode() }),
+            found.isManaged
+        else { return }
+        var annotations: [String: String?] = [:]
+        for key in NodeAnnotations.texts(LeaseAttributes(publicAddresses: PerFamily(), backendType: .alloc), []).keys
+        where found.annotations[key] != nil { annotations[prefix + key] = .some(nil) }
+        let removed = annotations
+        _ = try await reaching { () async throws(KubernetesError) in
+            try await self.client.patchStatus(ofNode: self.options.nodeName, annotations: removed)
+        }
+        setPublished(nil)
+    }
+
+    /// Which addresses the node should use, as far as the cluster says.
+    public func addressHints() async throws(OverlayError) -> AddressHints {
+        let node = try await requiredNode()
+        var hints = AddressHints()
+        for family in AddressFamily.allCases {
+            hints.requested[family] = try node.address(NodeAnnotations.requested(family), family)
+        }
+        for text in node.internalAddresses {
+            guard let address = IPAddress(text), hints.node[address.family] == nil else { continue }
+            hints.node[address.family] = address
+        }
+        return hints
+    }
+
+    /// Tells the cluster that pods of this node can be reached, now and whenever somebody says otherwise.
+    public func announceReadiness() async throws(OverlayError) {
+        state.withLock { $0.isReady = true }
+        guard options.clearsNetworkUnavailable else { return }
+        let node = try await requiredNode()
+        guard needsClearing(node) else { return }
+        _ = try await reaching { () async throws(KubernetesError) in
+            try await self.client.patchStatus(
+                ofNode: node.name,
+                uid: node.uid,
+                networkUnavailable: (Self.readyCondition, Timestamp.text(SystemClock.now / 1_000_000_000))
+            )
+        }
+    }
+
+    /// This node, as it is now; nil when there is none.
+    func ownNode() async throws(KubernetesError) -> Node? { try await client.node(named: options.nodeName) }
+
+    /// Asks the API.
+    func reaching<Result: Sendable>(
+        _ body: () async throws(KubernetesError) -> Result
+    ) async throws(OverlayError) -> Result {
+        do throws(KubernetesError) { return try await body() } catch { throw OverlayError(error) }
+    }
+}
+
+/// Which addresses a node should use, as far as the cluster says.
+public struct AddressHints: Hashable, Sendable {
+    /// What somebody asks for by the annotations `node-public-ip` and `node-public-ipv6`: addresses of this machine.
+    public var requested = PerFamily<IPAddress>()
+    /// The addresses by which the cluster knows the node (`InternalIP`).
+    public var node = PerFamily<IPAddress>()
+}
+
+extension OverlayError {
+    /// A request to the API that failed: all that may pass.
+    init(_ error: KubernetesError) {
+        let advice =
+            switch error.code {
+            case .configuration, .invalidRequest: ""
+            case .unreachable, .unavailable, .notFound, .conflict, .expired:
+                "until the API is back nothing changes, and what is known goes on being used"
+            case .refused: "check the service account's token, or the kubeconfig file"
+            case .forbidden: "check the ClusterRole: nodes get, list, watch; nodes/status patch"
+            case .malformedAnswer: "check --kube-api-url"
+            }
+        self.init(error.code == .configuration ? .option : .storeUnavailable, error.message, advice: advice)
+    }
+}
