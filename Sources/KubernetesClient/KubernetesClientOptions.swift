@@ -32,8 +32,8 @@ public struct KubernetesClientOptions: Sendable {
     public var livenessLimit = Duration.seconds(20)
     /// How long one watch lasts, so that a server that was restarted gets its share again: a random time in this range.
     public var watchDuration: ClosedRange<Int64> = 300...600
-    /// How many nodes are asked for at once.
-    public var pageSize = 250
+    /// How many nodes are asked for at once: a page of 100 is 1 MB, and is in memory as a whole for a moment.
+    public var pageSize = 100
     /// The longest time that is waited in a request when the server asks for that (`Retry-After`).
     public var patience = Duration.seconds(5)
     /// The beginning of the annotations that are kept of nodes, as `example.org/`; without any none are.

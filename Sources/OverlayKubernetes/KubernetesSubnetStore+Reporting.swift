@@ -10,8 +10,9 @@ extension KubernetesSubnetStore {
     ///
     /// It is a courtesy: whatever goes wrong with it is left at that.
     func report(_ error: OverlayError) async {
-        let (last, isForbidden) = state.withLock { ($0.report, $0.isReportingForbidden) }
-        guard !isForbidden, last?.message != error.description else { return }
+        // An API that does not answer takes no events either.
+        let (last, isPossible) = state.withLock { ($0.report, $0.isAnswering && !$0.isReportingForbidden) }
+        guard isPossible, last?.message != error.description else { return }
         let seconds = SystemClock.now / 1_000_000_000
         let report = NodeReport(
             // Names are unique for as long as events last.

@@ -24,6 +24,8 @@ public final class KubernetesSubnetStore: SubnetStore {
     struct State {
         var published: Published?
         var isReady = false
+        /// Whether the API has answered the last time it was asked for something.
+        var isAnswering = false
         /// The reason that was reported last, which is reported once.
         var report: NodeReport?
         var isReportingForbidden = false
@@ -162,7 +164,14 @@ public final class KubernetesSubnetStore: SubnetStore {
     func reaching<Result: Sendable>(
         _ body: () async throws(KubernetesError) -> Result
     ) async throws(OverlayError) -> Result {
-        do throws(KubernetesError) { return try await body() } catch { throw OverlayError(error) }
+        do throws(KubernetesError) {
+            let result = try await body()
+            state.withLock { $0.isAnswering = true }
+            return result
+        } catch {
+            state.withLock { $0.isAnswering = false }
+            throw OverlayError(error)
+        }
     }
 }
 

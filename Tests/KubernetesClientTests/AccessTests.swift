@@ -20,6 +20,7 @@ internal import Testing
 
     private func secure(_ certificates: Certificates, wantsCertificate: Bool = false) throws -> KubernetesServer {
         var options = KubernetesServer.Options()
+        options.address = "127.0.0.1"
         options.certificate = (certificates.certificate("server"), certificates.key("server"))
         if wantsCertificate { options.clientAuthority = certificates.certificate("authority") }
         let server = try KubernetesServer(options)

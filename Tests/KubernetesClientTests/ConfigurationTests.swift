@@ -153,6 +153,7 @@ internal import Testing
     @Test func `a file of each kind leads to the server`() async throws {
         let certificates = try Certificates(serverAddress: "127.0.0.1")
         var serverOptions = KubernetesServer.Options()
+        serverOptions.address = "127.0.0.1"
         serverOptions.certificate = (certificates.certificate("server"), certificates.key("server"))
         serverOptions.clientAuthority = certificates.certificate("authority")
         serverOptions.tokens = ["abc"]

@@ -141,7 +141,7 @@ internal import Testing
             try await expect("a", "b", in: picture)
             try await eventually { server.watcherCount == 1 }
             #expect(server.requests(.watch).count == 3)
-            #expect(picture.outages.last == .some(nil))
+            try await eventually { picture.outages.last == .some(nil) }
         }
     }
 

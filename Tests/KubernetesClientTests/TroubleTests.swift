@@ -97,7 +97,7 @@ internal import Testing
     @Test func `the kernel looks after connections that are silent`() async throws {
         try await withClient(of: server) { client in
             let watch = try await client.watchNodes(from: String(server.version))
-            let sockets = try Command.run("ss", "-tnoH", "dst", "127.0.0.1:\(server.port)")
+            let sockets = try Command.run("ss", "-tnoH", "dst", String(server.url.dropFirst("http://".count)))
             #expect(sockets.contains("timer:(keepalive,"), "\(sockets)")
             withExtendedLifetime(watch) {}
         }

@@ -113,6 +113,9 @@ internal import Testing
             cluster.server.patch("mine", with: ["spec": ["podCIDRs": ["10.244.9.0/24"]]])
             let lease = try await cluster.hold(store)
             #expect(lease.subnets.v4 == IPPrefix("10.244.9.0/24"))
+            cluster.server.inject(.status(500, reason: "InternalError"), into: .get)
+            await expectFailure(.storeUnavailable, "InternalError") { try await cluster.hold(store) }
+            #expect(cluster.server.requests(.createEvent).count == 3)
             cluster.server.stop()
             await expectFailure(.storeUnavailable, "until the API is back") { try await cluster.hold(store) }
         }

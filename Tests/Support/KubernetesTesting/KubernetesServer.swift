@@ -14,8 +14,8 @@ internal import Synchronization
 public final class KubernetesServer: Sendable {
     /// How the server is reached, and by whom.
     public struct Options: Sendable {
-        /// The address to listen on.
-        public var address = "127.0.0.1"
+        /// The address to listen on: each server has one of its own, or another could take its port while it is stopped.
+        public var address = "127.\(Int.random(in: 1...254)).\(Int.random(in: 1...254)).\(Int.random(in: 1...254))"
         /// The files of the server's certificate and its key, in PEM; nil for HTTP.
         public var certificate: (certificate: String, key: String)?
         /// The file of the authority that must have signed the client's certificate.
