@@ -17,7 +17,7 @@ struct Daemon<Store: SubnetStore>: Service {
     /// Works until it is asked to end; the overlay stays as it is.
     func run() async throws {
         let keeper = LeaseKeeper(store: store, node: node, bell: Bell())
-        let server = HealthServer(node, log)
+        let server = HealthServer(node, log, descriptors: DescriptorLimit.raise(atMost: 65_536))
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         await node.start()
         do {

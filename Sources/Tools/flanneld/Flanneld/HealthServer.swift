@@ -14,10 +14,16 @@ internal import Overlay
 struct HealthServer: Sendable {
     private let node: OverlayNode
     private let log: Logger
+    /// How many connections there may be on each of the two.
+    private let mostConnections: Int
 
-    init(_ node: OverlayNode, _ log: Logger) {
+    /// How long a connection may be without a request.
+    private static var silenceLimit: TimeAmount { .seconds(10) }
+
+    init(_ node: OverlayNode, _ log: Logger, descriptors: UInt) {
         self.node = node
         self.log = log
+        mostConnections = Int(min(64, descriptors / 4))
     }
 
     private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
@@ -68,11 +74,18 @@ struct HealthServer: Sendable {
     private var bootstrap: ServerBootstrap {
         ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [mostConnections] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ConnectionCount(atMost: mostConnections))
+                }
+            }
     }
 
     @Sendable private static func configure(_ channel: any Channel) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.configureHTTPServerPipeline()
+            try pipeline.addHandlers(IdleStateHandler(readTimeout: silenceLimit), SilenceLimit())
             return try Connection(wrappingChannelSynchronously: channel)
         }
     }
