@@ -97,4 +97,30 @@ struct HealthPortTests {
         try node.host.shell("prlimit --pid $(cat /run/flanneld.pid) --nofile=1024:4096")
         try node.wait("an answer") { (try? ask(node))?.contains("200 OK") == true }
     }
+
+    @Test func `a port that cannot be had yet is waited for, and the overlay does not wait for it`() throws {
+        let flags = ["--healthz-ip", "192.0.2.77", "--healthz-port", "8081"]
+        let cluster = try OverlayCluster(1, network: Self.network, flags: flags)
+        let node = cluster.nodes[0]
+        try node.start()
+        try node.wait("a complaint") {
+            node.isReady && node.logged.contains("port 8081 of 192.0.2.77 cannot be opened")
+        }
+        let status = try node.host.run("\(BuiltProducts.directory)/flanneld", "status")
+        #expect(status.contains("port 8081 of 192.0.2.77 cannot be opened"), "\(status)")
+        // Somebody else has the port once the address is there.
+        try node.host.shell(
+            """
+            ip address add 192.0.2.77/32 dev lo
+            timeout 5 python3 -c 'import socket, time
+            s = socket.create_server(("192.0.2.77", 8081)); time.sleep(4)' >/dev/null 2>&1 &
+            """
+        )
+        try node.wait("an answer") { (try? ask(node, "192.0.2.77"))?.contains("200 OK") == true }
+        #expect(
+            node.logged.split(separator: "\n").filter { $0.contains("warning port 8081") }.count <= 2,
+            "\(node.logged)"
+        )
+        #expect(try !node.host.run("\(BuiltProducts.directory)/flanneld", "status").contains("cannot be opened"))
+    }
 }

@@ -30,6 +30,10 @@ struct Complaints: Sendable {
         case memory
         /// What keeps Services from working on the same node.
         case host
+        /// The port that tells how the node is.
+        case healthPort
+        /// The socket file that does.
+        case statusSocket
     }
 
     private var current: [Topic: [String]] = [:]

@@ -23,7 +23,7 @@ struct Daemon<Store: SubnetStore>: Service {
         do {
             try await cancelWhenGracefulShutdown {
                 try await withThrowingDiscardingTaskGroup { group in
-                    group.addTask { try await server.run(options) }
+                    group.addTask { await server.run(options) }
                     group.addTask { await keeper.run() }
                     group.addTask { await keeper.follow() }
                     group.addTask {

@@ -31,43 +31,84 @@ struct HealthServer: Sendable {
     /// The socket file that belongs to a `subnet.env`.
     static func socketPath(beside subnetFile: String) -> String { "\(Path.parent(of: subnetFile))/flanneld.sock" }
 
-    /// Serves until the task is cancelled; an address that cannot be had is an error.
-    func run(_ options: DaemonOptions) async throws {
-        let path = Self.socketPath(beside: options.subnetFile)
-        try Directory.create(Path.parent(of: path), mode: 0o755)
-        let local = try await bootstrap.bind(
-            unixDomainSocketPath: path,
-            cleanupExistingSocketFile: true,
-            childChannelInitializer: Self.configure
-        )
-        _ = chmod(path, 0o600)
-        try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { try await accept(local, isLocal: true) }
+    /// Where requests come in.
+    private enum Place: CustomStringConvertible {
+        case file(String)
+        case port(UInt16, of: String)
+
+        var description: String {
+            switch self {
+            case .file(let path): "the socket \(path)"
+            case .port(let port, let address): "port \(port) of \(address)"
+            }
+        }
+
+        var topic: Complaints.Topic {
+            switch self {
+            case .file: .statusSocket
+            case .port: .healthPort
+            }
+        }
+
+        var isLocal: Bool { topic == .statusSocket }
+
+        var advice: String {
+            isLocal
+                ? "" : "; this is tried again; choose another one with --healthz-ip and --healthz-port, or 0 for none"
+        }
+    }
+
+    private static var shortest: Duration { .seconds(1) }
+    private static var longest: Duration { .seconds(10) }
+
+    /// Serves until the task is cancelled.
+    func run(_ options: DaemonOptions) async {
+        await withDiscardingTaskGroup { group in
+            let path = Self.socketPath(beside: options.subnetFile)
+            group.addTask { await serve(at: .file(path)) }
             if options.healthPort != 0 {
-                let address = "\(options.healthAddress)"
-                let server = try await bind(address, options.healthPort)
-                log.info("answers on port \(options.healthPort) of \(address): /healthz, /readyz, /metrics")
-                group.addTask { try await accept(server, isLocal: false) }
+                group.addTask { await serve(at: .port(options.healthPort, of: "\(options.healthAddress)")) }
             }
         }
     }
 
-    private func bind(
-        _ address: String,
-        _ port: UInt16
-    ) async throws -> NIOAsyncChannel<Connection, Never> {
-        do {
+    /// Opens a place until it can be had: an address may come later than the daemon, and a daemon that is replaced may
+    /// go later than the next one comes. The overlay does not need it.
+    private func serve(at place: Place) async {
+        var delay = Self.shortest
+        while !Task.isCancelled {
+            do {
+                let server = try await open(place)
+                await node.complain(place.topic, [])
+                log.info("answers on \(place)")
+                delay = Self.shortest
+                try await accept(server, isLocal: place.isLocal)
+            } catch {
+                if Task.isCancelled { return }
+                await node.complain(place.topic, ["\(place) cannot be opened: \(error)\(place.advice)"])
+            }
+            try? await Task.sleep(for: delay)
+            delay = min(delay * 2, Self.longest)
+        }
+    }
+
+    private func open(_ place: Place) async throws -> NIOAsyncChannel<Connection, Never> {
+        switch place {
+        case .port(let port, let address):
             return try await bootstrap.bind(
                 host: address,
                 port: Int(port),
                 childChannelInitializer: Self.configure
             )
-        } catch {
-            throw OverlayError(
-                .option,
-                "port \(port) of \(address) cannot be opened: \(error)",
-                advice: "choose another one with --healthz-ip and --healthz-port, or 0 for none"
+        case .file(let path):
+            try Directory.create(Path.parent(of: path), mode: 0o755)
+            let server = try await bootstrap.bind(
+                unixDomainSocketPath: path,
+                cleanupExistingSocketFile: true,
+                childChannelInitializer: Self.configure
             )
+            _ = chmod(path, 0o600)
+            return server
         }
     }
 

@@ -30,7 +30,7 @@ extension OverlayNode {
             progress.lastRepair.map { ["at": .string(Timestamp.text($0.at)), "what": .string($0.what)] } ?? .null
         document["warnings"] = .strings(
             complaints[.kernel] + complaints[.routes] + complaints[.rules] + complaints[.record]
-                + complaints[.memory] + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
+                + complaints[.memory] + complaints[.healthPort] + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
         )
         return .object(document)
     }
