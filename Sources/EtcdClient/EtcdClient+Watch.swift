@@ -40,7 +40,7 @@ extension EtcdClient {
             )
             return EtcdWatch(
                 inbox,
-                http.execute(request: request, delegate: inbox),
+                try http.execute(request: request, delegate: inbox),
                 endpoint: endpoint,
                 from: revision,
                 silenceLimit: options.silenceLimit,

@@ -25,7 +25,9 @@ public final class EtcdClient: Sendable {
     private struct State {
         var preferred = 0
         var token = Token.unknown
-        var transport: Transport
+        /// Nil until certificates can be used, and in the end.
+        var transport: Transport?
+        var isShutDown = false
         /// Closes what was used before.
         var retirement: Task<Void, Never>?
     }
@@ -33,9 +35,9 @@ public final class EtcdClient: Sendable {
     let options: EtcdClientOptions
     private let state: Mutex<State>
 
-    /// Reads the certificates; nothing is sent yet.
+    /// Nothing is sent or read yet: certificates may come later than their user.
     ///
-    /// - Throws: `configuration` when an endpoint is none, or a file cannot be used.
+    /// - Throws: `configuration` when an endpoint is none, or a certificate lacks its key.
     public init(_ options: EtcdClientOptions) throws(EtcdError) {
         var options = options
         options.endpoints = options.endpoints.map { String($0.drop(suffix: "/")) }
@@ -50,14 +52,20 @@ public final class EtcdClient: Sendable {
                 )
             }
         }
-        state = Mutex(State(transport: Transport(try options.makeTLSConfiguration(), options)))
+        guard (options.certificateFile == nil) == (options.privateKeyFile == nil) else {
+            throw EtcdError(.configuration, "a certificate and its private key belong together; only one is given")
+        }
+        state = Mutex(State())
         self.options = options
     }
 
     /// Closes all connections; requests and watches that are under way fail.
     public func shutdown() async {
-        let (transport, retirement) = state.withLock { ($0.transport, $0.retirement) }
-        await transport.close()
+        let (transport, retirement) = state.withLock { state in
+            state.isShutDown = true
+            return (state.transport.take(), state.retirement)
+        }
+        await transport?.close()
         await retirement?.value
     }
 
@@ -65,21 +73,31 @@ public final class EtcdClient: Sendable {
     ///
     /// Connections from an address that this host has no longer lead nowhere, but do not end by themselves.
     public func reconnect() {
-        guard let configuration = try? options.makeTLSConfiguration() else {
-            return use(Transport(transport.security, options))
-        }
-        use(Transport(configuration, options))
+        guard let former = state.withLock({ $0.transport?.security }) else { return }
+        use((try? options.makeTLSConfiguration()) ?? former)
     }
 
     /// What requests are sent with.
-    var http: HTTPClient { transport.http }
+    ///
+    /// - Throws: `certificates` when there are none yet that can be used.
+    var http: HTTPClient {
+        get throws(EtcdError) {
+            try state.withLock { (state) throws(EtcdError) in
+                if let transport = state.transport { return transport.http }
+                if state.isShutDown { throw EtcdError(.unreachable, "the client was shut down") }
+                let transport = Transport(try options.makeTLSConfiguration(), options)
+                state.transport = transport
+                return transport.http
+            }
+        }
+    }
 
-    private var transport: Transport { state.withLock { $0.transport } }
-
-    private func use(_ transport: Transport) {
+    /// Makes new connections from here on, in place of those that there are.
+    private func use(_ security: TLSConfiguration) {
         state.withLock { state in
-            let (former, retirement) = (state.transport, state.retirement)
-            state.transport = transport
+            guard let former = state.transport else { return }
+            let retirement = state.retirement
+            state.transport = Transport(security, options)
             state.retirement = Task {
                 await former.close()
                 await retirement?.value
@@ -92,9 +110,9 @@ public final class EtcdClient: Sendable {
     /// - Returns: Whether they are others now.
     private func rereadCertificates() -> Bool {
         guard let configuration = try? options.makeTLSConfiguration(),
-            !configuration.bestEffortEquals(transport.security)
+            let former = state.withLock({ $0.transport?.security }), !configuration.bestEffortEquals(former)
         else { return false }
-        use(Transport(configuration, options))
+        use(configuration)
         return true
     }
 
@@ -197,7 +215,8 @@ public final class EtcdClient: Sendable {
         if let token { request.headers.add(name: "authorization", value: token) }
         request.headers.add(name: "content-type", value: "application/json")
         request.body = .bytes(ByteBuffer(bytes: body))
-        return try await within(options.requestLimit, at: endpoint) { [http, request] () async throws(EtcdError) in
+        let http = try http
+        return try await within(options.requestLimit, at: endpoint) { [request] () async throws(EtcdError) in
             do {
                 let response = try await http.execute(request, deadline: .distantFuture)
                 let body = try await response.body.collect(upTo: 256 << 20)
@@ -216,7 +235,7 @@ extension EtcdError {
     fileprivate var isAboutReachingMembers: Bool {
         switch code {
         case .unreachable, .unavailable, .refused, .malformedAnswer: true
-        case .configuration, .notFound, .compacted, .invalidRequest: false
+        case .configuration, .certificates, .notFound, .compacted, .invalidRequest: false
         }
     }
 }

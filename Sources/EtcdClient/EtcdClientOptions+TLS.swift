@@ -10,21 +10,18 @@ extension EtcdClientOptions {
         if let authorityFile {
             configuration.trustRoots = .certificates(try Self.certificates(in: authorityFile))
         }
-        switch (certificateFile, privateKeyFile) {
-        case (nil, nil): break
-        case (let certificateFile?, let privateKeyFile?):
+        if let certificateFile, let privateKeyFile {
             configuration.certificateChain = try Self.certificates(in: certificateFile).map { .certificate($0) }
             do {
                 configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: privateKeyFile, format: .pem))
-            } catch { throw EtcdError(.configuration, "\(privateKeyFile) holds no usable private key (\(error))") }
-        default: throw EtcdError(.configuration, "a certificate and its private key belong together; only one is given")
+            } catch { throw EtcdError(.certificates, "\(privateKeyFile) holds no usable private key (\(error))") }
         }
         return configuration
     }
 
     private static func certificates(in path: String) throws(EtcdError) -> [NIOSSLCertificate] {
         do { return try NIOSSLCertificate.fromPEMFile(path) } catch {
-            throw EtcdError(.configuration, "\(path) holds no usable certificate (\(error))")
+            throw EtcdError(.certificates, "\(path) holds no usable certificate (\(error))")
         }
     }
 }

@@ -4,8 +4,10 @@
 public struct EtcdError: Error, Hashable, Sendable {
     /// What kind of failure it is.
     public enum Code: Hashable, Sendable {
-        /// An endpoint, a certificate or a key file cannot be used.
+        /// An endpoint cannot be used, or a certificate lacks its key.
         case configuration
+        /// A certificate or a key file cannot be used now; the next request reads it again.
+        case certificates
         /// No endpoint answered; nothing is known to have changed.
         case unreachable
         /// etcd answered that it cannot do it now, as without a quorum; nothing is known to have changed.

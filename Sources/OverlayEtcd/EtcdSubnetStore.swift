@@ -39,7 +39,7 @@ public final class EtcdSubnetStore: SubnetStore {
     let keys: NetworkKeys
     private let state = Mutex(State())
 
-    /// Reads the certificates, and the number of this node's lease, which is chosen at the first use; etcd may be away.
+    /// Reads the number of this node's lease, which is chosen at the first use; etcd may be away.
     public init(_ options: EtcdStoreOptions) throws(OverlayError) {
         self.options = options
         keys = NetworkKeys(prefix: options.prefix)
@@ -154,6 +154,8 @@ extension OverlayError {
             case .refused:
                 "check --etcd-username, --etcd-password, --etcd-cafile, --etcd-certfile, --etcd-keyfile; a user that "
                     + "is only named in a certificate is unknown to etcd's gateway"
+            case .certificates:
+                "it is read again with each request; check --etcd-cafile, --etcd-certfile, --etcd-keyfile"
             case .malformedAnswer: "check --etcd-endpoints"
             }
         self.init(error.code == .configuration ? .option : .storeUnavailable, error.message, advice: advice)

@@ -104,11 +104,11 @@ internal import Testing
         }
         #expect(time < .seconds(3))
         await expectFailure(.configuration, "belong together") { try await put { $0.privateKeyFile = nil } }
-        await expectFailure(.configuration, "/none") { try await put { $0.authorityFile = "/none" } }
-        await expectFailure(.configuration, certificates.key("client")) {
+        await expectFailure(.certificates, "/none") { try await put { $0.authorityFile = "/none" } }
+        await expectFailure(.certificates, certificates.key("client")) {
             try await put { $0.certificateFile = certificates.key("client") }
         }
-        await expectFailure(.configuration, certificates.certificate("client")) {
+        await expectFailure(.certificates, certificates.certificate("client")) {
             try await put { $0.privateKeyFile = certificates.certificate("client") }
         }
     }
@@ -128,13 +128,17 @@ internal import Testing
             try File.replace(certificate, with: File.contents(of: certificates.certificate(name)))
             try File.replace(key, with: File.contents(of: certificates.key(name)))
         }
-        try install("impostor")
         let change = { (options: inout EtcdClientOptions) in
             options.authorityFile = certificates.certificate("authority")
             options.certificateFile = certificate
             options.privateKeyFile = key
         }
         try await withClient([server.endpoint], change) { client in
+            // They may come later than their user.
+            await expectFailure(.certificates, certificate) { try await client.put("/a", [1]) }
+            client.reconnect()
+            await expectFailure(.certificates, certificate) { _ = try await client.watch(.prefix("/"), from: 1) }
+            try install("impostor")
             await #expect(throws: EtcdError.self) { try await client.put("/a", [1]) }
             try install("client")
             try await client.put("/a", [2])

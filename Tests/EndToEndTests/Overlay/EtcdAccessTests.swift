@@ -121,4 +121,27 @@ struct EtcdAccessTests {
             words: ["invalid user ID or password", "--etcd-password"]
         )
     }
+
+    @Test func `certificates that are not there yet are waited for`() throws {
+        let certificates = try Certificates(serverAddress: OverlayCluster.etcdAddress)
+        var options = EtcdServer.Options()
+        options.scheme = "https"
+        options.arguments = [
+            "--cert-file", certificates.certificate("server"), "--key-file", certificates.key("server"),
+        ]
+        options.clientArguments = ["--cacert", certificates.certificate("authority")]
+        let flags = ["--etcd-cafile", "/run/authority.pem"]
+        let cluster = try OverlayCluster(1, network: Self.network, store: .etcd, options: options, flags: flags)
+        let node = cluster.nodes[0]
+        try node.start()
+        try node.wait("the file's name") { node.lastError.contains("/run/authority.pem") }
+        #expect(node.lastError.contains("--etcd-cafile"), "\(node.lastError)")
+        try File.replace(
+            node.host.path("/run/authority.pem"),
+            with: File.contents(of: certificates.certificate("authority")),
+            mode: 0o644
+        )
+        try node.wait("being ready") { node.isReady }
+        #expect(try node.stop() == .exited(0))
+    }
 }
