@@ -15,7 +15,9 @@ public struct DesiredState: Hashable, Sendable {
 
     /// What a family's state is about.
     public struct Scope: Hashable, Sendable {
-        /// The network that all subnets are part of: outside of it no route is touched but those on the tunnel device.
+        /// The network that all subnets are part of.
+        ///
+        /// Outside of it no route is touched but those on the tunnel device and those in former networks.
         public var network: IPPrefix
         /// The prefix length of a node's subnet.
         public var subnetLength: Int
@@ -37,6 +39,8 @@ public struct DesiredState: Hashable, Sendable {
     public internal(set) var skippedPeers: [SkippedPeer] = []
     /// The names of tunnel devices that this node's daemon made before and that no family of the network has now.
     public let formerDevices: [String]
+    /// The networks that this node's daemon made routes in before and that no family has now.
+    public private(set) var formerNetworks: [IPPrefix] = []
 
     /// Finds out what should be.
     ///
@@ -46,6 +50,7 @@ public struct DesiredState: Hashable, Sendable {
     ///   - uplinks: The uplink of each family, each with its address of that family.
     ///   - formerDevices: The names of all devices that this node's daemon made and has not seen go. Nobody else can
     ///     tell them from those of another daemon on the same host. They are gone after a run that was complete.
+    ///   - formerNetworks: All networks that this node's daemon made routes in, for the same reason.
     ///   - dropsUnclaimed: Whether packets to addresses of the own subnet that no container has are dropped, where they
     ///     would follow the default route otherwise: containers with routes of their own instead of a bridge need that.
     public init(
@@ -54,6 +59,7 @@ public struct DesiredState: Hashable, Sendable {
         uplinks: PerFamily<Uplink>,
         configuration: NetworkConfiguration,
         formerDevices: [String] = [],
+        formerNetworks: [IPPrefix] = [],
         dropsUnclaimed: Bool = false
     ) {
         self.uplinks = PerFamily(v4: uplinks.v4?.index, v6: uplinks.v6?.index)
@@ -91,6 +97,12 @@ public struct DesiredState: Hashable, Sendable {
             routes += selection.routes
             skippedPeers += selection.skipped
         }
+        let networks = configuration.networks
+        self.formerNetworks = formerNetworks.filter { network in
+            // The routes of a family that cannot be looked after now stay, and another network may have been around them.
+            !networks.contains(network)
+                && (configuration.families[network.family] == nil || scopes[network.family] != nil)
+        }
     }
 
     /// Finds out what should be where both families use one uplink.
@@ -110,13 +122,35 @@ public struct DesiredState: Hashable, Sendable {
         )
     }
 
+    /// The networks of the families that are looked after.
+    public var networks: [IPPrefix] { scopes.families.compactMap { scopes[$0]?.network } }
+
+    /// The families whose routes may have to be changed.
+    var routedFamilies: [AddressFamily] {
+        AddressFamily.allCases.filter { family in
+            scopes[family] != nil || formerNetworks.contains { $0.family == family }
+        }
+    }
+
+    /// The former networks in which nothing of this daemon is left once the kernel holds what it should.
+    ///
+    /// Until there is a lease of the new network, a route for the subnet of the old one is still wanted.
+    public var vacatedNetworks: [IPPrefix] {
+        formerNetworks.filter { network in
+            !blackholes.contains { network.contains($0) && scopes[$0.family]?.network.contains($0) != true }
+        }
+    }
+
     /// Whether packets of any family leave this node by an interface.
     func isUplink(_ index: LinkIndex?) -> Bool { index != nil && (uplinks.v4 == index || uplinks.v6 == index) }
 }
 
 extension NetworkConfiguration {
+    /// The networks of the enabled families.
+    public var networks: [IPPrefix] { families.families.compactMap { families[$0]?.network } }
+
     /// The names of the tunnel devices that each node has.
-    var deviceNames: [String] {
+    public var deviceNames: [String] {
         guard case .vxlan(let options) = backend else { return [] }
         return families.families.map { TunnelDevice.name(vni: options.vni, $0) }
     }

@@ -26,7 +26,13 @@ extension Difference {
                     if family == .v6 { kernel?.priority = 1024 }
                     return kernel
                 },
-                RouteOwnership(scope: scope, device: devices[family], uplink: desired.uplinks[family], adopting: false)
+                RouteOwnership(
+                    scope: scope,
+                    formerNetworks: desired.formerNetworks,
+                    device: devices[family],
+                    uplink: desired.uplinks[family],
+                    adopting: false
+                )
             )
         }
         changes += removals
@@ -62,6 +68,7 @@ extension DesiredState {
         uplinks == other.uplinks && scopes == other.scopes && blackholes == other.blackholes
             && familiesWithoutUplink == other.familiesWithoutUplink
             && other.formerDevices.allSatisfy(formerDevices.contains)
+            && other.formerNetworks.allSatisfy(formerNetworks.contains)
             && AddressFamily.allCases.allSatisfy { devices[$0]?.withoutPeers == other.devices[$0]?.withoutPeers }
     }
 }

@@ -10,8 +10,8 @@ public import RouteNetlink
 /// leads to a neighbour that is gone.
 ///
 /// What is owned: the tunnel device, its addresses (link-local ones apart), its permanent neighbours and forwarding
-/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or through the device. Former
-/// tunnel devices go last, when the present ones carry the packets.
+/// entries, and the routes with ``DesiredState/routeProtocol`` that lead into the network or a former one, or through the
+/// device. Former tunnel devices go last, when the present ones carry the packets.
 public struct Difference: Hashable, Sendable {
     /// The changes in order.
     public internal(set) var changes: [Change] = []
@@ -46,6 +46,7 @@ public struct Difference: Hashable, Sendable {
             if let wanted = desired.devices[family] { addDevice(wanted, family, &device) }
             let owner = RouteOwnership(
                 scope: scope,
+                formerNetworks: desired.formerNetworks,
                 device: device?.link.index,
                 uplink: desired.uplinks[family],
                 adopting: adopting
@@ -56,6 +57,9 @@ public struct Difference: Hashable, Sendable {
             var existing = (kernel.routes[family] ?? []).filter { route in !leaving.contains { $0 == route.interface } }
             for subnet in desired.blackholes where subnet.family == family { addBlackhole(of: subnet, &existing) }
             addRoutes(desired.routes.filter { $0.destination.family == family }, existing, owner)
+        }
+        for family in desired.routedFamilies where desired.scopes[family] == nil {
+            changes += (kernel.routes[family] ?? []).map { .removeRoute($0) }
         }
         changes += removals + former.filter { !obstacles.contains($0) }.map { .removeFormerDevice($0) }
         removals = []

@@ -92,7 +92,9 @@ public struct EventFilter: Sendable {
 
     /// Whether a route is as it should be; false where it is wrong, superfluous, or a foreign one through a tunnel device.
     func isRight(_ route: Route) -> Bool? {
-        guard let owner = owner(of: route.destination.family) else { return nil }
+        guard let owner = owner(of: route.destination.family) else {
+            return desired.formerNetworks.contains(where: route.isOverlayRoute) ? false : nil
+        }
         if let wanted = wanted(route) { return owner.matches(route, wanted) }
         if isBlackhole(route) { return true }
         return !route.isKernels && (owner.owns(route) || family(of: route.interface) != nil) ? false : nil
@@ -144,6 +146,7 @@ public struct EventFilter: Sendable {
         desired.scopes[family].map {
             RouteOwnership(
                 scope: $0,
+                formerNetworks: desired.formerNetworks,
                 device: devices[family],
                 uplink: desired.uplinks[$0.network.family],
                 adopting: false

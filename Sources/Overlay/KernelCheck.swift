@@ -20,7 +20,7 @@ struct KernelCheck {
     /// Whether the kernel holds what is desired, and nothing beside it that should go or be reported.
     func holds(_ socket: borrowing RouteSocket) throws(NetlinkError) -> Bool {
         let desired = filter.desired
-        for family in desired.scopes.families {
+        for family in desired.routedFamilies {
             if let wanted = desired.devices[family], try !holdsDevice(wanted, family, socket) { return false }
             let routes = try socket.routes(family: family, table: 254) { (route) throws(NetlinkError) in
                 filter.isRight(route)

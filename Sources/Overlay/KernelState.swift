@@ -38,7 +38,7 @@ public struct KernelState: Hashable, Sendable {
 
     /// The tunnel devices.
     public var devices: PerFamily<Device>
-    /// The routes of the main table that lead into the network or through the tunnel device.
+    /// The routes of the main table that lead into the network or a former one, or through the tunnel device.
     public var routes: PerFamily<[Route]>
     /// What is there under the names of former tunnel devices, of whatever kind.
     public var formerDevices: [Link]
@@ -60,8 +60,8 @@ public struct KernelState: Hashable, Sendable {
         for desired: DesiredState
     ) throws(NetlinkError) -> KernelState {
         var state = KernelState()
-        for family in desired.scopes.families {
-            guard let scope = desired.scopes[family] else { continue }
+        for family in desired.routedFamilies {
+            let network = desired.scopes[family]?.network
             if let wanted = desired.devices[family], let link = try socket.link(named: wanted.name),
                 // Not one that has it as an alternative name.
                 link.name == wanted.name
@@ -81,7 +81,8 @@ public struct KernelState: Hashable, Sendable {
             }
             let index = state.devices[family]?.link.index
             state.routes[family] = try socket.routes(family: family, table: mainTable).filter {
-                $0.interface == index && index != nil || scope.network.contains($0.destination)
+                $0.interface == index && index != nil || network?.contains($0.destination) == true
+                    || desired.formerNetworks.contains(where: $0.isOverlayRoute)
             }
         }
         for name in desired.formerDevices {

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+public import IPAddresses
 internal import JSON
 internal import LinuxSystem
 
@@ -7,6 +8,8 @@ internal import LinuxSystem
 public struct NodeRecord: Hashable, Sendable {
     /// The names of tunnel devices that it made or took over.
     public var devices: [String] = []
+    /// The networks that it made routes in.
+    public var networks: [IPPrefix] = []
     /// Whether the routes that flannel left have been taken over, which happens once.
     public var hasAdopted = false
 
@@ -26,19 +29,24 @@ public struct NodeRecord: Hashable, Sendable {
         do throws(JSONError) {
             let document = JSONNode(try JSONValue(parsing: contents))
             devices = try document.member("devices")?.strings() ?? []
+            // An earlier version did not write it.
+            networks = try document.member("networks")?.strings().compactMap { IPPrefix($0) } ?? []
             hasAdopted = try document.member("hasAdopted")?.boolean() ?? false
         } catch {
             throw OverlayError(
                 .malformedText,
                 "\(path): \(error)",
-                advice: "remove it; tunnel devices of an earlier configuration then stay"
+                advice: "remove it; tunnel devices and routes of an earlier configuration then stay"
             )
         }
     }
 
     /// Replaces the file, so that it outlives a power cut.
     public func write(to path: String) throws(OverlayError) {
-        let document: JSONValue = ["devices": .strings(devices), "hasAdopted": .boolean(hasAdopted)]
+        let document: JSONValue = [
+            "devices": .strings(devices), "networks": .strings(networks.map(\.description)),
+            "hasAdopted": .boolean(hasAdopted),
+        ]
         do throws(SystemCallError) {
             try Directory.create(Path.parent(of: path), mode: 0o755)
             try File.replace(path, with: document.text(), mode: 0o600, durability: .powerCut)

@@ -1,11 +1,13 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-internal import IPAddresses
-internal import RouteNetlink
+public import IPAddresses
+public import RouteNetlink
 
 /// Which routes of a family the daemon may change.
 struct RouteOwnership {
     let scope: DesiredState.Scope
+    /// The networks that it had before.
+    let formerNetworks: [IPPrefix]
     /// The tunnel device, when it is there and stays.
     let device: LinkIndex?
     /// The interface that the peers are reached by.
@@ -17,8 +19,8 @@ struct RouteOwnership {
     ///
     /// Another daemon on this host, for another network, marks its routes with the same number.
     func owns(_ route: Route) -> Bool {
-        route.protocolNumber == DesiredState.routeProtocol
-            && (scope.network.contains(route.destination) || isOnDevice(route))
+        route.isOverlayRoute(in: scope.network) || formerNetworks.contains(where: route.isOverlayRoute)
+            || route.protocolNumber == DesiredState.routeProtocol && isOnDevice(route)
     }
 
     /// Whether flannel made it and it is taken over.
@@ -58,6 +60,11 @@ struct RouteOwnership {
 }
 
 extension Route {
+    /// Whether it has the daemon's mark and leads into a network.
+    public func isOverlayRoute(in network: IPPrefix) -> Bool {
+        protocolNumber == DesiredState.routeProtocol && network.contains(destination)
+    }
+
     /// Whether a route without a metric would be taken for the same.
     var hasDefaultPriority: Bool { (priority ?? 0) == (destination.family == .v4 ? 0 : 1024) }
 

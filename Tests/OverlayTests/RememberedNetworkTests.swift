@@ -63,8 +63,13 @@ internal import Testing
         #expect(try NodeRecord(at: path) == NodeRecord())
         var record = NodeRecord()
         record.devices = ["flannel.1", "flannel-v6.1"]
+        record.networks = try [#require(IPPrefix("10.10.0.0/16")), #require(IPPrefix("fd00:10::/48"))]
         record.hasAdopted = true
         try record.write(to: path)
+        #expect(try NodeRecord(at: path) == record)
+        // As it was written before it had networks.
+        try File.replace(path, with: Array(#"{"devices":["flannel.1","flannel-v6.1"],"hasAdopted":true}"#.utf8))
+        record.networks = []
         #expect(try NodeRecord(at: path) == record)
     }
 

@@ -3,6 +3,7 @@
 import Glibc
 import IPAddresses
 import LinuxSystem
+import LinuxTesting
 import Testing
 
 @Suite(.requiresProducts("flanneld", "flannel", "bridge", "host-local", "portmap", "cnitool"), .serialized)
@@ -20,5 +21,26 @@ struct EndingTests {
             #expect(node.state == "ready")
         }
         try cluster.expectMesh(addresses)
+    }
+
+    @Test(arguments: ["last-known.json", "flanneld.json"])
+    func `cleanup goes on without a file that is torn`(torn: String) throws {
+        let cluster = try OverlayCluster(2, network: #"{"Network":"10.244.0.0/16"}"#, flags: ["--ip-blackhole-route"])
+        try cluster.start([.v4])
+        let node = cluster.nodes[0]
+        func routes() throws -> Int {
+            try node.host.run("ip", "route").split(separator: "\n").count {
+                $0.contains(" 10.244.") || $0.hasPrefix("10.244.")
+            }
+        }
+        #expect(try routes() == 2)
+        try node.stop()
+        try File.replace(node.host.path("/var/lib/flannel/\(torn)"), with: Array(#"{"configuration":{"Netw"#.utf8))
+        let words = ["\(BuiltProducts.directory)/flanneld", "cleanup", "--cni-conf-dir", "/run/cni/net.d"] + node.flags
+        #expect(try Command.run(node.host.entering(words)).contains("/\(torn): "))
+        #expect(try routes() == 0)
+        #expect(try node.host.shell("ip -br link show type vxlan").isEmpty)
+        #expect(!File.isRegular(node.host.path("/var/lib/flannel/\(torn)")))
+        #expect(try Directory.names(in: "\(cluster.shared)/subnets").filter { !$0.hasPrefix(".") }.count == 1)
     }
 }

@@ -21,9 +21,7 @@ struct CleanupCommand: Sendable {
         let lock = try DaemonLock(options)
         let files = try NodeFiles(options)
         if try files.withdrawNetworkList() { say("removed \(files.networkList?.path ?? "")") }
-        let remembered = try RememberedNetwork(at: RememberedNetwork.path(in: options.stateDirectory))
-        let record = try NodeRecord(at: NodeRecord.path(in: options.stateDirectory))
-        do throws(NetlinkError) { try removeFromKernel(remembered, record) } catch {
+        do throws(NetlinkError) { try removeFromKernel(made(files.subnetFile)) } catch {
             throw OverlayError(.localFile, "\(error)", advice: "flanneld cleanup needs the capability CAP_NET_ADMIN")
         }
         let directory = Path.parent(of: files.subnetFile)
@@ -38,18 +36,35 @@ struct CleanupCommand: Sendable {
         try remove(["\(directory)/flanneld.lock"])
     }
 
-    private func removeFromKernel(_ remembered: RememberedNetwork?, _ record: NodeRecord) throws(NetlinkError) {
+    /// What the daemon made in the kernel, as far as any of its files tells.
+    private func made(_ subnetFile: String) -> NodeRecord {
+        var configuration: NetworkConfiguration?
+        do throws(OverlayError) {
+            let path = RememberedNetwork.path(in: options.stateDirectory)
+            configuration = try RememberedNetwork(at: path)?.configuration
+        } catch { say("goes on without a file that cannot be read: \(error.message)") }
+        var record = NodeRecord()
+        do throws(OverlayError) { record = try NodeRecord(at: NodeRecord.path(in: options.stateDirectory)) } catch {
+            say("goes on without a file that cannot be read: \(error.message)")
+            record.devices = configuration?.deviceNames ?? []
+        }
+        record.networks += configuration?.networks ?? []
+        if let network = (try? SubnetFile(at: subnetFile))?.network {
+            record.networks += network.families.compactMap { network[$0] }
+        }
+        return record
+    }
+
+    private func removeFromKernel(_ made: NodeRecord) throws(NetlinkError) {
         let socket = try RouteSocket.open()
-        for name in record.devices {
+        for name in made.devices {
             guard let link = try socket.link(named: name), link.kind == "vxlan" else { continue }
             try socket.removeLink(link.index)
             say("removed device \(name)")
         }
         for family in AddressFamily.allCases {
-            let network = remembered?.configuration.families[family]?.network
             let routes = try socket.routes(family: family, table: 254).filter { route in
-                route.protocolNumber == DesiredState.routeProtocol
-                    && network.map { $0.contains(route.destination) } ?? false
+                made.networks.contains(where: route.isOverlayRoute)
             }
             guard !routes.isEmpty else { continue }
             _ = try socket.performSeries(try routes.map { (route) throws(NetlinkError) in try .removeRoute(route) })

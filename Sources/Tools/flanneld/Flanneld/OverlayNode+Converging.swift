@@ -164,6 +164,7 @@ extension OverlayNode {
             uplinks: uplink.uplinks,
             configuration: configuration,
             formerDevices: record.devices,
+            formerNetworks: record.networks,
             dropsUnclaimed: options.dropsUnclaimed
         )
         let names = desired.devices.families.compactMap { desired.devices[$0]?.name }
@@ -176,13 +177,14 @@ extension OverlayNode {
         )
         plan = Plan(desired: desired, rules: rules, uplinks: uplink.uplinks)
         // Noted before they are made: what a crash leaves must be known as ours.
-        remember(devices: names + desired.formerDevices)
+        remember(devices: names + record.devices, networks: desired.networks + record.networks)
         complain(.peers, desired.skippedPeers.map(\.description))
     }
 
-    private func remember(devices: [String], hasAdopted: Bool = false) {
+    private func remember(devices: [String], networks: [IPPrefix], hasAdopted: Bool = false) {
         var record = record
         record.devices = Set(devices).sorted()
+        record.networks = Set(networks).sorted { ($0.address, $0.length) < ($1.address, $1.length) }
         record.hasAdopted = record.hasAdopted || hasAdopted
         guard record != self.record else { return }
         do throws(OverlayError) {
@@ -210,10 +212,11 @@ extension OverlayNode {
         )
         progress.report = report
         if report.isComplete {
-            // The device of a family whose uplink is away is there, and not desired now.
+            // The device and the routes of a family whose uplink is away are there, and not desired now.
             remember(
                 devices: desired.devices.families.compactMap { desired.devices[$0]?.name }
                     + record.devices.filter { !desired.formerDevices.contains($0) },
+                networks: desired.networks + record.networks.filter { !desired.vacatedNetworks.contains($0) },
                 hasAdopted: true
             )
         }
