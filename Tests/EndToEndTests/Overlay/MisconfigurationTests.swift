@@ -44,7 +44,8 @@ struct MisconfigurationTests {
             let held = Set(try cluster.leases())
             #expect(held == before)
         }
-        #expect(cluster.nodes.allSatisfy(\.isReady))
+        let areReady = cluster.nodes.allSatisfy(\.isReady)
+        #expect(areReady)
         try cluster.expectMesh(addresses)
         try configure(cluster, store, Self.network)
         for node in cluster.nodes { try node.wait("no word of trouble") { node.isReady && node.lastError.isEmpty } }
@@ -57,13 +58,15 @@ struct MisconfigurationTests {
         let addresses = try cluster.attachContainers()
         let (first, second) = (cluster.nodes[0], cluster.nodes[1])
         let files = try cluster.nodes.map { try $0.host.run("cat", "/run/flannel/subnet.env") }
-        let small = Self.network.replacing("10.244.0.0/16", with: "10.99.0.0/24")
-            .replacing(#""Backend""#, with: #""SubnetLen":24,"Backend""#)
+        let small = Self.network.replacing(
+            #""10.244.0.0/16""#,
+            with: #""10.99.0.0/24","SubnetLen":26,"SubnetMin":"10.99.0.64","SubnetMax":"10.99.0.64""#
+        )
         try configure(cluster, store, small)
         let hasMoved = { (node: OverlayNode) in (try? node.environment("FLANNEL_NETWORK")) == "10.99.0.0/24" }
         try first.wait("one of the two having the only subnet") { hasMoved(first) || hasMoved(second) }
         let (winner, loser) = hasMoved(first) ? (first, second) : (second, first)
-        #expect(try winner.environment("FLANNEL_SUBNET") == "10.99.0.1/24")
+        #expect(try winner.environment("FLANNEL_SUBNET") == "10.99.0.65/26")
         try loser.wait("a word on it") { loser.state == "degraded" && loser.lastError.contains("10.99.0.0/24") }
         #expect(try loser.host.run("cat", "/run/flannel/subnet.env") == files[loser.number - 1])
         #expect(try cluster.leases().count == 2)
