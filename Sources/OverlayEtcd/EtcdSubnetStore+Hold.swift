@@ -32,18 +32,20 @@ extension EtcdSubnetStore {
         _ = table.replace(with: try await list())
         for _ in 0..<Self.attempts {
             let (kept, others) = ownEntries(in: table, wish)
-            for entry in others { try await withdraw(entry) }
             let outcome: Attempt
             if let kept {
                 // An earlier process of this node has renewed it last, for all we know just before its end.
                 if kept.lease == leaseNumber { try await ensureLease() }
                 outcome = try await write(kept, wish)
             } else {
-                let gone = Set(others.map(\.key))
-                outcome = try await claim(beside: table.entries.filter { !gone.contains($0.key) }, wish)
+                // A lease of an earlier configuration is kept as long as there is no other.
+                if others.contains(where: { $0.lease == leaseNumber }) { try await ensureLease() }
+                outcome = try await claim(beside: table.entries, replacing: Set(others.map(\.key)), wish)
             }
             switch outcome {
             case .holds(let held):
+                for entry in others where entry.key != held.key { try await withdraw(entry) }
+                // Only now: as long as it is not noted all entries are looked at, and what is left is found again.
                 self.held = held
                 return held
             case .lost(let listing?): _ = table.replace(with: listing)
@@ -172,12 +174,18 @@ extension EtcdSubnetStore {
     ///
     /// The keys are read in the same step as the new one is made: all others are older, so of two nodes that overlap
     /// exactly the later one gives way.
+    ///
+    /// - Parameter former: The keys of this node that go once it has the new one.
     private func claim(
         beside entries: [LeaseTable.Entry],
+        replacing former: Set<String>,
         _ wish: Wish
     ) async throws(OverlayError) -> Attempt {
         var generator = SystemRandomNumberGenerator()
-        let picker = SubnetPicker(wish.network, taken: entries.compactMap(\.subnets))
+        let picker = SubnetPicker(
+            wish.network,
+            taken: entries.filter { !former.contains($0.key) }.compactMap(\.subnets)
+        )
         let subnets = try picker.pick(previous: wish.preferred, using: &generator)
         let attributes = wish.node.attributes(for: subnets, in: wish.network, published: nil)
         let key = keys.lease(subnets)
@@ -192,7 +200,9 @@ extension EtcdSubnetStore {
         guard outcome.hasSucceeded else { return .lost(listing) }
         var table = LeaseTable(keys)
         _ = table.replace(with: listing)
-        let isOverlapping = table.entries.contains { $0.key != key && $0.subnets?.overlaps(subnets) == true }
+        let isOverlapping = table.entries.contains {
+            $0.key != key && !former.contains($0.key) && $0.subnets?.overlaps(subnets) == true
+        }
         guard isOverlapping, let own = table[key] else {
             return .holds(
                 Held(

@@ -27,18 +27,25 @@ extension LeaseDirectory {
         let (kept, others) = ownLeases(in: network, preferred: preferred)
         for key in others {
             if let entry = entries[key], kept == nil { preferred.prefer(entry.subnets) }
-            try withdraw(key)
         }
         if let kept, let entry = entries[kept] {
             let attributes = node.attributes(for: entry.subnets, in: network, published: entry.file?.attributes)
-            if try renew(kept, attributes) { return try granted() }
+            if try renew(kept, attributes) { return try granted(insteadOf: others) }
         }
+        // A lease of an earlier configuration is in no way of the new one, and stays until there is that.
+        let former = Set(others.filter { entries[$0].map { !network.admits($0.subnets) } ?? false })
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<Self.attempts {
-            let picker = SubnetPicker(network, taken: entries.values.map(\.subnets))
-            let subnets = try picker.pick(previous: preferred, using: &generator)
+            let taken = entries.filter { !former.contains($0.key) }.map(\.value.subnets)
+            let subnets: PerFamily<IPPrefix>
+            do throws(OverlayError) {
+                subnets = try SubnetPicker(network, taken: taken).pick(previous: preferred, using: &generator)
+            } catch {
+                for key in former { try keep(key) }
+                throw error
+            }
             let attributes = node.attributes(for: subnets, in: network, published: nil)
-            if try claim(subnets.leaseKey, attributes) { return try granted() }
+            if try claim(subnets.leaseKey, attributes) { return try granted(insteadOf: others) }
             try lookOrThrow()
         }
         throw OverlayError(
@@ -93,7 +100,9 @@ extension LeaseDirectory {
         return (candidates.first?.key, others + candidates.dropFirst().map(\.key))
     }
 
-    private func granted() throws(OverlayError) -> Lease {
+    /// - Parameter others: What this node gives up, now that it has another lease.
+    private mutating func granted(insteadOf others: [String]) throws(OverlayError) -> Lease {
+        if let key = own?.key { for other in others where other != key { try withdraw(other) } }
         guard let own, let subnets = PerFamily<IPPrefix>(leaseKey: own.key) else {
             throw OverlayError(.contention, "the lease was lost while it was taken")
         }
@@ -134,6 +143,12 @@ extension LeaseDirectory {
             return try settle(key, attributes)
         }
         return try write(key, known.renewed(attributes, timeToLive: options.timeToLiveSeconds))
+    }
+
+    /// Renews a lease of an earlier configuration as it is, as long as there is no other.
+    private mutating func keep(_ key: String) throws(OverlayError) {
+        guard let file = entries[key]?.file, !file.isTentative else { return }
+        _ = try write(key, file.renewed(file.attributes, timeToLive: options.timeToLiveSeconds))
     }
 
     /// Replaces the file of a lease of this node, unless it is another's by now or gone.
@@ -211,8 +226,10 @@ extension LeaseDirectory {
     private func rivals(of key: String) -> [(key: String, file: LeaseFile?)] {
         guard let subnets = PerFamily<IPPrefix>(leaseKey: key) else { return [] }
         let now = options.clock()
-        return entries.filter { $0.key != key && !hasEnded($0.value, at: now) && $0.value.subnets.overlaps(subnets) }
-            .map { ($0.key, $0.value.file) }
+        return entries.filter {
+            $0.key != key && $0.value.file?.node != identity.node && !hasEnded($0.value, at: now)
+                && $0.value.subnets.overlaps(subnets)
+        }.map { ($0.key, $0.value.file) }
     }
 
     /// Removes a file of this node, unless it is another's by now.

@@ -123,6 +123,35 @@ internal import Testing
         }
     }
 
+    @Test func `a lease of an earlier configuration stays until there is one of the new`() async throws {
+        try await EtcdNetwork.with(server: server) { network in
+            try await network.node("a") { store async throws in
+                let key = try await store.hold(1, previous: "10.5.1.0-24")
+                try await network.client.put("\(network.prefix)/config", Array(#"{"Network":"10.9.0.0/24"}"#.utf8))
+                let names = ["10.9.0.64-26", "10.9.0.128-26", "10.9.0.192-26"]
+                for (number, name) in names.enumerated() {
+                    try await network.write(name, goValue("192.0.2.\(number + 20)"))
+                }
+                for _ in 0..<2 {
+                    await expectFailure(.outOfSubnets) { try await store.hold(1) }
+                    #expect(try await network.entries().keys.sorted() == (names + [key]).sorted())
+                }
+                _ = try await network.client.delete(.key(network.key(names[1])))
+                #expect(try await store.hold(1) == names[1])
+                #expect(try await network.entries().keys.sorted() == names.sorted())
+                // Its own former subnet is in nobody's way.
+                try await network.client.put(
+                    "\(network.prefix)/config",
+                    Array(#"{"Network":"10.9.0.0/24","SubnetLen":27}"#.utf8)
+                )
+                try await network.write("10.9.0.32-27", goValue("192.0.2.30"))
+                #expect(try await ["10.9.0.128-27", "10.9.0.160-27"].contains(store.hold(1)))
+                #expect(try await network.entries().count == 4)
+                #expect(try await network.entries()[names[1]] == nil)
+            }
+        }
+    }
+
     @Test func `a lease that was revoked is taken again with the same subnet, if that is free`() async throws {
         try await EtcdNetwork.with(server: server) { network in
             try await network.node("a") { store async throws in

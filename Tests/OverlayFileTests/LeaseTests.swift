@@ -129,6 +129,43 @@ internal import Testing
         #expect(try shared.files().count == 3)
     }
 
+    @Test func `a lease of an earlier configuration stays until there is one of the new`() async throws {
+        let shared = try SharedDirectory()
+        let clock = HandClock()
+        let store = try shared.node("a")
+        let key = try await store.hold(1, previous: "10.5.1.0-24")
+        let observer = try shared.node("observer", clock: clock)
+        #expect(await observer.peers() == [key])
+        try shared.write("config.json", #"{"Network":"10.9.0.0/24"}"#)
+        for number in 1...3 { try await shared.node("\(number)").hold(number) }
+        for _ in 0..<2 {
+            let error = await #expect(throws: OverlayError.self) { try await store.hold(1) }
+            #expect(error?.code == .outOfSubnets)
+            // It is renewed as well.
+            #expect(await observer.peers().contains(key))
+            clock.advance(.seconds(80_000))
+        }
+        #expect(await store.look().own == Lease(key: key, 1))
+        try await shared.node("2").releaseLease()
+        let new = try await store.hold(1)
+        #expect(new.hasPrefix("10.9.0."))
+        #expect(try shared.files().count == 3 && shared.files().contains("\(new).json"))
+        #expect(await store.look().own?.subnets.leaseKey == new)
+        // Its own former subnet is in nobody's way.
+        try shared.write("config.json", #"{"Network":"10.9.0.0/24","SubnetLen":27}"#)
+        try shared.write("subnets/10.9.0.32-27.json", #"{"PublicIP":"192.0.2.9"}"#)
+        let part = try await store.hold(1)
+        let halves = [
+            new.replacing("-26", with: "-27"),
+            new.replacing("64-26", with: "96-27").replacing("128-26", with: "160-27").replacing(
+                "192-26",
+                with: "224-27"
+            ),
+        ]
+        #expect(halves.contains(part))
+        #expect(try shared.files().count == 4 && !shared.files().contains("\(new).json"))
+    }
+
     @Test func `a second machine under one identity is told to both`() async throws {
         let shared = try SharedDirectory()
         let original = try shared.node("a")
