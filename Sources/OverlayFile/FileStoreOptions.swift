@@ -25,6 +25,9 @@ public struct FileStoreOptions: Sendable {
     /// The defaults for a directory.
     public init(directory: String = "/var/lib/flannel/network") { self.directory = directory }
 
+    /// How often this node's lease is renewed: many renewals may be missed before anyone takes the node for gone.
+    var renewalPeriod: Duration { .seconds(timeToLiveSeconds) / 24 }
+
     /// The TTL as leases state it, in whole seconds.
     var timeToLiveSeconds: Int64 { max(1, timeToLive.components.seconds) }
 }

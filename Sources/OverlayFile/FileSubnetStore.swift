@@ -44,9 +44,11 @@ public actor FileSubnetStore: SubnetStore {
         previous: PerFamily<IPPrefix> = PerFamily()
     ) throws(OverlayError) -> HeldLease {
         let lease = try directory.hold(node, in: network, previous: previous)
-        // Many renewals may be missed before anyone takes the node for gone.
-        let validity = Duration.seconds(options.timeToLiveSeconds)
-        return HeldLease(lease: lease, renewal: validity / 24, validity: validity)
+        return HeldLease(
+            lease: lease,
+            renewal: options.renewalPeriod,
+            validity: .seconds(options.timeToLiveSeconds)
+        )
     }
 
     /// Removes this node's lease.

@@ -109,10 +109,25 @@ extension LeaseDirectory {
         note(entry, key)
     }
 
+    /// Notes whether another process renews this node's lease, and takes the lease over where none does any more.
     private mutating func noticeDuplicate() {
-        guard let own, let found = entries[own.key], found.problem == nil, let file = found.file else { return }
-        if file.node == identity.node, file.heartbeat > own.file.heartbeat { isDuplicated = true }
+        guard let own, let found = entries[own.key] else {
+            isDuplicated = false
+            return
+        }
+        guard found.problem == nil, let file = found.file else { return }
+        guard file.node == identity.node, file.heartbeat > own.file.heartbeat else {
+            isDuplicated = false
+            return
+        }
+        isDuplicated = options.clock() - found.movedAt < patience
+        // What this process writes next is beyond what the other one wrote last.
+        if !isDuplicated { self.own = (own.key, file) }
     }
+
+    /// For how long a heartbeat stands still before the process that made it counts as gone: three renewals, which is long
+    /// before other nodes take the lease for ended.
+    private var patience: Duration { options.renewalPeriod * 3 }
 
     /// Whether a lease of another node has ended: its heartbeat is readable and has stood still for its TTL.
     func hasEnded(_ entry: Entry, at now: Duration) -> Bool {
@@ -185,7 +200,10 @@ extension LeaseDirectory {
         OverlayError(
             .duplicateNode,
             "another machine renews the lease of this node, \(identity.node)",
-            advice: "was this machine cloned? remove \(options.stateDirectory)/node-id on one of the two and restart it"
+            advice:
+                "was this machine cloned? remove \(options.stateDirectory)/node-id on one of the two and restart it; "
+                + "where that is the other one, this one renews the lease again \(patience.components.seconds) seconds "
+                + "after the other's last renewal"
         )
     }
 }

@@ -177,6 +177,35 @@ internal import Testing
         #expect(await original.look().problems.map(\.code) == [.duplicateNode])
     }
 
+    @Test func `a node renews its lease again when the second machine under its identity has ended`() async throws {
+        let shared = try SharedDirectory()
+        let clock = HandClock()
+        let original = try shared.node("a", clock: clock, timeToLive: .seconds(2400))
+        let clone = try shared.node("a", timeToLive: .seconds(2400))
+        let key = try await original.hold(1)
+        func expectDuplicate() async throws {
+            let error = await #expect(throws: OverlayError.self) { try await original.hold(1) }
+            #expect(error?.code == .duplicateNode && error?.advice.contains(" 300 seconds ") == true)
+        }
+        // As long as the other one renews it, however long that is.
+        for _ in 0..<4 {
+            try await clone.hold(2)
+            try await expectDuplicate()
+            clock.advance(.seconds(299))
+            try await expectDuplicate()
+        }
+        clock.advance(.seconds(1))
+        #expect(try await original.hold(1) == key)
+        #expect(await original.look() == SubnetSnapshot(own: Lease(key: key, 1), peers: []))
+        // It is alive after all: now that one is told.
+        let error = await #expect(throws: OverlayError.self) { try await clone.hold(2) }
+        #expect(error?.code == .duplicateNode)
+        // Where the lease is gone nobody renews it.
+        try await clone.releaseLease()
+        try await clone.hold(2, previous: "10.5.77.0-24")
+        #expect(try await original.hold(1) == "10.5.77.0-24")
+    }
+
     @Test func `the identity is made once, private, and may be made by hand`() async throws {
         let shared = try SharedDirectory()
         let path = shared.appending("state-a/node-id")
