@@ -49,7 +49,7 @@ public struct DesiredState: Hashable, Sendable {
     ///   - peers: The other nodes' leases; the own one may be among them.
     ///   - uplinks: The uplink of each family, each with its address of that family.
     ///   - formerDevices: The names of all devices that this node's daemon made and has not seen go. Nobody else can
-    ///     tell them from those of another daemon on the same host. They are gone after a run that was complete.
+    ///     tell them from those of another program. They are gone after a run that was complete.
     ///   - formerNetworks: All networks that this node's daemon made routes in, for the same reason.
     ///   - dropsUnclaimed: Whether packets to addresses of the own subnet that no container has are dropped, where they
     ///     would follow the default route otherwise: containers with routes of their own instead of a bridge need that.

@@ -17,7 +17,7 @@ struct RouteOwnership {
 
     /// Whether the daemon made it.
     ///
-    /// Another daemon on this host, for another network, marks its routes with the same number.
+    /// Nobody hands such numbers out: another program may mark its routes with the same one.
     func owns(_ route: Route) -> Bool {
         route.isOverlayRoute(in: scope.network) || formerNetworks.contains(where: route.isOverlayRoute)
             || route.protocolNumber == DesiredState.routeProtocol && isOnDevice(route)

@@ -272,6 +272,16 @@ struct FollowingTests {
         #expect(status.contains("2 of 2 programmed"), "\(status)")
         let second = try node.host.outcome("\(BuiltProducts.directory)/flanneld")
         #expect(second.termination == .exited(1))
+        // Nor with files of its own: both would keep the same table of rules.
+        let files = ["--subnet-file", "/run/other/subnet.env", "--state-dir", "/run/other", "--cni-conf-dir", ""]
+        for words in [[], ["cleanup"]] {
+            let command = ["timeout", "5", "\(BuiltProducts.directory)/flanneld"] + words + files + node.flags
+            let other = try Command.outcome(node.host.entering(command))
+            #expect(other.termination == .exited(1))
+            let said = String(decoding: other.standardError, as: UTF8.self)
+            #expect(said.contains("another flanneld runs in this network namespace"), "\(said)")
+        }
+        #expect(node.isReady)
         let wrong = try node.host.outcome("\(BuiltProducts.directory)/flanneld", "--healthz-port", "many")
         #expect(wrong.termination == .exited(2))
         #expect(String(decoding: wrong.standardError, as: UTF8.self).contains("many"))
