@@ -85,14 +85,7 @@ public struct UplinkSelection: Hashable, Sendable {
             }
         }
         for pattern in patterns {
-            let expression: Regex<AnyRegexOutput>
-            do { expression = try Regex(pattern) } catch {
-                throw OverlayError(
-                    .option,
-                    "--iface-regex \(pattern) is no regular expression: \(error)",
-                    advice: "for all interfaces that begin with eth, write ^eth"
-                )
-            }
+            let expression = try Self.expression(pattern)
             let matches = { (text: String) in text.firstMatch(of: expression) != nil }
             for candidate in ranked {
                 let address = candidate.usableAddresses(family).first { matches("\($0)") }
@@ -135,6 +128,19 @@ public struct UplinkSelection: Hashable, Sendable {
             )
         }
         return UplinkChoice(candidate, address, publicAddress: publicAddresses[family] ?? address, reason)
+    }
+
+    /// What a pattern of ``patterns`` says.
+    ///
+    /// - Throws: ``OverlayError`` with `option` when it is no regular expression.
+    public static func expression(_ pattern: String) throws(OverlayError) -> Regex<AnyRegexOutput> {
+        do { return try Regex(pattern) } catch {
+            throw OverlayError(
+                .option,
+                "--iface-regex \"\(pattern)\" is no regular expression: \(error)",
+                advice: "for all interfaces that begin with eth, write ^eth"
+            )
+        }
     }
 
     private static func publicFlag(_ family: AddressFamily) -> String {

@@ -83,6 +83,10 @@ import Testing
         #expect(etcd.endpoints == ["http://127.0.0.1:4001", "http://127.0.0.1:2379"])
     }
 
+    @Test func `an empty variable of etcd's selects nothing`() throws {
+        #expect(try options(environment: ["FLANNELD_ETCD_CAFILE=", "FLANNELD_ETCD_PREFIX="]).store == options().store)
+    }
+
     @Test func `how it logs is flannel's flag and one of ours`() throws {
         let usual = try options().log
         #expect(!usual.isJSON && !usual.isVerbose)
@@ -106,6 +110,10 @@ import Testing
         ("--etcd-certfile=/etc/etcd.crt", "belong together"), ("--no-such-flag", "no-such-flag"),
         ("--iface", "--iface needs a value"), ("--log-format=xml", "text or json"), ("--state-dir=here", "absolute"),
         ("--lease-ttl=3", "from 4 to"), ("--lease-ttl=31536001", "from 4 to"), ("--lease-ttl=day", "lease-ttl"),
+        ("--iface-regex=[", "--iface-regex \"[\""), ("--iface-regex=[", "write ^eth"),
+        ("--public-ip=0.0.0.0", "--public-ip 0.0.0.0"), ("--public-ip=127.0.0.1", "loopback"),
+        ("--public-ip=224.0.0.1", "multicast"), ("--public-ipv6=::", "--public-ipv6 ::"),
+        ("--public-ipv6=::1", "2001:db8::1"), ("--public-ipv6=ff02::1", "multicast"),
     ])
     func `what is wrong is named with what would be right`(argument: String, words: String) {
         let complaint = complaint(argument)

@@ -103,18 +103,12 @@ public struct DaemonOptions: Hashable, Sendable {
         uplink = UplinkSelection()
         uplink.interfaces = flags.iface
         uplink.patterns = flags.ifaceRegex
+        for pattern in uplink.patterns { _ = try UplinkSelection.expression(pattern) }
         uplink.reachable = try Self.address(flags.ifaceCanReach, "iface-can-reach")
         uplink.publicAddresses = PerFamily(
-            v4: try Self.address(flags.publicIp, "public-ip", .v4),
-            v6: try Self.address(flags.publicIpv6, "public-ipv6", .v6)
+            v4: try Self.publicAddress(flags.publicIp, "public-ip", .v4),
+            v6: try Self.publicAddress(flags.publicIpv6, "public-ipv6", .v6)
         )
-        if uplink.publicAddresses.v6?.isLinkLocal == true {
-            throw OverlayError(
-                .option,
-                "--public-ipv6 \(flags.publicIpv6) is a link-local address",
-                advice: "other nodes could not tell on which of their links it is; write one like 2001:db8::1"
-            )
-        }
         subnetFile = try Self.absolute(flags.subnetFile, "subnet-file")
         networkListDirectory =
             flags.cniConfDir.isEmpty ? "" : try Self.absolute(flags.cniConfDir, "cni-conf-dir")
@@ -199,7 +193,10 @@ public struct DaemonOptions: Hashable, Sendable {
     /// Any flag or variable of etcd's selects it, as in flannel, where it is the default.
     private static func namesEtcd(_ arguments: [String], _ environment: [String]) -> Bool {
         arguments.contains { $0.drop { $0 == "-" }.hasPrefix("etcd-") && $0.hasPrefix("-") }
-            || environment.contains { $0.hasPrefix("FLANNELD_ETCD_") }
+            || environment.contains { entry in
+                // An empty variable is none.
+                entry.hasPrefix("FLANNELD_ETCD_") && entry.split(separator: "=", maxSplits: 1).count == 2
+            }
     }
 
     private static func address(
@@ -216,6 +213,33 @@ public struct DaemonOptions: Hashable, Sendable {
             )
         }
         return address
+    }
+
+    /// An address that other nodes can send to.
+    private static func publicAddress(
+        _ text: String,
+        _ flag: String,
+        _ family: AddressFamily
+    ) throws(OverlayError) -> IPAddress? {
+        guard let address = try Self.address(text, flag, family) else { return nil }
+        let fault: String? =
+            if address.isUnspecified {
+                "no station's address"
+            } else if address.isLoopback {
+                "a loopback address"
+            } else if address.isMulticast {
+                "a multicast address"
+            } else if family == .v6, address.isLinkLocal {
+                "a link-local address"
+            } else {
+                nil
+            }
+        guard let fault else { return address }
+        throw OverlayError(
+            .option,
+            "--\(flag) \(text) is \(fault)",
+            advice: "other nodes could not send to it; write one like \(family == .v6 ? "2001:db8::1" : "192.0.2.1")"
+        )
     }
 
     private static func absolute(_ path: String, _ flag: String) throws(OverlayError) -> String {
