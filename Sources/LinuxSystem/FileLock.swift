@@ -9,16 +9,9 @@ public struct FileLock: ~Copyable {
 
     /// Waits for the lock on a file, making the file when it is missing.
     ///
-    /// - Parameter isShared: Whether the file is on a file system that machines share: NFS locks exclusively only what
-    ///   is open for writing.
     /// - Throws: `EINTR` when a termination signal arrived while waiting (see ``TerminationSignals``).
-    public static func acquire(
-        _ path: String,
-        mode: UInt32 = 0o600,
-        isShared: Bool = false
-    ) throws(SystemCallError) -> FileLock {
-        let access: OwnedFileDescriptor.Access = isShared ? .readWriteCreating(mode: mode) : .readCreating(mode: mode)
-        let descriptor = try OwnedFileDescriptor.open(path, access)
+    public static func acquire(_ path: String, mode: UInt32 = 0o600) throws(SystemCallError) -> FileLock {
+        let descriptor = try OwnedFileDescriptor.open(path, .readCreating(mode: mode))
         if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(descriptor: descriptor) }
         // Contended: only now is a signal worth letting through.
         TerminationSignals.admit()
@@ -30,6 +23,29 @@ public struct FileLock: ~Copyable {
             if number != .interrupted || TerminationSignals.received != nil {
                 throw SystemCallError("flock", on: path, number)
             }
+        }
+        return FileLock(descriptor: descriptor)
+    }
+
+    /// Waits for the lock on a file that machines share, making the file when it is missing.
+    ///
+    /// NFS locks exclusively only what is open for writing.
+    ///
+    /// - Throws: `ETIMEDOUT` when somebody else still holds it at the deadline: a machine that hangs may hold it for ever.
+    public static func acquire(
+        shared path: String,
+        mode: UInt32 = 0o600,
+        until deadline: Deadline
+    ) throws(SystemCallError) -> FileLock {
+        let descriptor = try OwnedFileDescriptor.open(path, .readWriteCreating(mode: mode))
+        var pause = Duration.milliseconds(1)
+        while flock(descriptor.rawValue, LOCK_EX | LOCK_NB) != 0 {
+            let number = ErrorNumber.current
+            if number == .interrupted { continue }
+            guard number == .tryAgain else { throw SystemCallError("flock", on: path, number) }
+            guard deadline.remainingNanoseconds > 0 else { throw SystemCallError("flock", on: path, .timedOut) }
+            Deadline.after(min(pause, .nanoseconds(deadline.remainingNanoseconds))).wait()
+            pause = min(pause * 2, .milliseconds(50))
         }
         return FileLock(descriptor: descriptor)
     }

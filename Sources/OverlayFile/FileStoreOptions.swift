@@ -17,6 +17,8 @@ public struct FileStoreOptions: Sendable {
     public var timeToLive = Duration.seconds(86_400)
     /// How often the directory is looked at when nothing is told: `inotify(7)` does not see other machines' changes.
     public var pollPeriod = Duration.seconds(10)
+    /// How long to wait for another node that holds the directory's lock, which is held for moments only.
+    public var lockLimit = Duration.seconds(10)
     /// A clock that only goes forward, from any point: whether a lease has ended is measured with it.
     ///
     /// The monotonic clock stands while the machine sleeps: other nodes' leases do not end because this one slept.

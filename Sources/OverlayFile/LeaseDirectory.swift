@@ -79,8 +79,10 @@ struct LeaseDirectory {
     func temporaryPath(of key: String) -> String { "\(subnetsPath)/.\(key).\(identity.node).tmp" }
 
     /// Runs work while no other node changes files that are not its own.
+    ///
+    /// - Throws: `ETIMEDOUT` of `flock` when somebody keeps the lock.
     func withLock<Result>(_ body: () throws(SystemCallError) -> Result) throws(SystemCallError) -> Result {
-        let lock = try FileLock.acquire("\(options.directory)/lock", isShared: true)
+        let lock = try FileLock.acquire(shared: "\(options.directory)/lock", until: .after(options.lockLimit))
         return try withExtendedLifetime(lock) { () throws(SystemCallError) in try body() }
     }
 
@@ -90,7 +92,14 @@ struct LeaseDirectory {
     }
 
     static func unreachable(_ error: SystemCallError) -> OverlayError {
-        OverlayError(
+        if error.call == "flock", error.number == .timedOut {
+            return OverlayError(
+                .storeUnavailable,
+                "somebody holds \(error.subject)",
+                advice: "no flanneld does for longer than a moment; on the machine that does, fuser tells which process"
+            )
+        }
+        return OverlayError(
             .storeUnavailable,
             error,
             advice: "until the shared directory is back, nothing changes and no lease ends"

@@ -140,7 +140,7 @@ internal import Testing
 
     @Test func `a lock for several machines is opened for writing`() throws {
         let path = directory.appending("lock")
-        let lock = try FileLock.acquire(path, isShared: true)
+        let lock = try FileLock.acquire(shared: path, until: .after(.seconds(1)))
         #expect(try Command.outcome(["flock", "-n", path, "true"]).termination == .exited(1))
         #expect(try Command.run("stat", "-c", "%a", path) == "600\n")
         _ = consume lock

@@ -13,6 +13,22 @@ internal import Testing
 
     init() throws { shared = try SharedDirectory() }
 
+    @Test func `a lock that somebody keeps is told, and no reason to wait for ever`() async throws {
+        let path = "\(shared.path)/lock"
+        var options = try shared.node("patient").options
+        options.lockLimit = .milliseconds(100)
+        let node = try FileSubnetStore(options)
+        do {
+            let lock = try FileLock.acquire(shared: path, until: .after(.seconds(1)))
+            let error = await #expect(throws: OverlayError.self) { try await node.hold(1) }
+            #expect(error?.code == .storeUnavailable)
+            #expect(error?.message == "somebody holds \(path)", "\(error as Any)")
+            withExtendedLifetime(lock) {}
+        }
+        let key = try await node.hold(1)
+        #expect(try shared.files() == ["\(key).json"])
+    }
+
     @Test func `a lease ends when its heartbeat stood still for its own TTL, and not before`() async throws {
         let dead = try shared.node("dead", timeToLive: .seconds(100))
         let key = try await dead.hold(1)
