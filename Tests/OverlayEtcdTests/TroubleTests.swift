@@ -165,8 +165,12 @@ internal import Testing
                 await expectFailure(.storeUnavailable, "\"root\"", "--etcd-password") { try await store.hold(2) }
                 #expect(await store.look().outage?.code == .storeUnavailable)
             }
+            try await network.node("none", { $0.client.authorityFile = "/none" }) { store async throws in
+                await expectFailure(.storeUnavailable, "/none", "--etcd-cafile") { try await store.hold(3) }
+                #expect(await store.look().outage?.code == .storeUnavailable)
+            }
             #expect(throws: OverlayError.self) {
-                _ = try network.makeStore("none") { $0.client.authorityFile = "/none" }
+                _ = try network.makeStore("alone") { $0.client.certificateFile = "/none" }
             }
         }
     }

@@ -72,8 +72,10 @@ struct HealthServer: Sendable {
         }
     }
 
-    /// Opens a place until it can be had: an address may come later than the daemon, and a daemon that is replaced may
-    /// go later than the next one comes. The overlay does not need it.
+    /// Opens a place, however long it takes until it can be had, and serves there.
+    ///
+    /// An address may come later than the daemon, and a daemon that is replaced may go later than the next one comes. The
+    /// overlay does not need it.
     private func serve(at place: Place) async {
         var delay = Self.shortest
         while !Task.isCancelled {
