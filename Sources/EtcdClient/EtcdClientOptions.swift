@@ -31,7 +31,7 @@ public struct EtcdClientOptions: Sendable {
     /// How long one member may take to answer before the next one is asked.
     public var requestLimit = Duration.seconds(5)
     /// How many keys one answer may hold; more are asked for one answer after the other.
-    public var pageSize: Int64 = 500
+    public var pageSize: Int64 = 1000
     /// How long a watch may be silent before it counts as dead.
     public var silenceLimit = Duration.seconds(60)
 

@@ -4,12 +4,41 @@ internal import Glibc
 
 /// A name that one process of a network namespace has, until the value ends or the process dies.
 ///
-/// It is that of an abstract socket (`unix(7)`), which is in no file system.
+/// It is that of an abstract socket (`unix(7)`), which is in no file system. Any process may take such a name, so one that a
+/// stranger has, neither root nor this process's user, is passed over for the next of a row.
 public struct NamespaceName: ~Copyable {
     private let descriptor: OwnedFileDescriptor
 
-    /// Takes a name; nil when somebody else in the network namespace has it.
+    private static var rowLength: Int { 16 }
+
+    /// Takes a name; nil when somebody else in the network namespace has it who may.
+    ///
+    /// - Throws: `EADDRINUSE` when strangers have all names of the row.
     public static func acquireIfFree(_ name: String) throws(SystemCallError) -> NamespaceName? {
+        for number in 0..<rowLength {
+            let socket = try AbstractSocket(number == 0 ? name : "\(name)/\(number)")
+            if try socket.bind() { return NamespaceName(descriptor: socket.intoDescriptor()) }
+            if try socket.isHeldByEqual() { return nil }
+        }
+        throw SystemCallError("bind", on: name, .addressInUse)
+    }
+}
+
+/// `struct ucred`, which glibc hides.
+private struct PeerCredentials {
+    var process: pid_t = 0
+    var user: uid_t = 0
+    var group: gid_t = 0
+}
+
+/// A socket and the name that it is to have.
+private struct AbstractSocket: ~Copyable {
+    private let name: String
+    private let address: sockaddr_un
+    private let length: socklen_t
+    private let descriptor: OwnedFileDescriptor
+
+    init(_ name: String) throws(SystemCallError) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         // A name that begins with zero is abstract.
@@ -18,19 +47,54 @@ public struct NamespaceName: ~Copyable {
             throw SystemCallError("bind", on: name, .nameTooLong)
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let length = (MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 0) + bytes.count
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = OwnedFileDescriptor(
-            adopting: try requireSuccess("socket", on: name) { socket(AF_UNIX, type, 0) }
-        )
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor.rawValue, $0, socklen_t(length))
-            }
-        }
-        if result == 0 { return NamespaceName(descriptor: descriptor) }
-        let number = ErrorNumber.current
-        guard number == .addressInUse else { throw SystemCallError("bind", on: name, number) }
-        return nil
+        length = socklen_t((MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 0) + bytes.count)
+        self.name = name
+        self.address = address
+        descriptor = try Self.open(name)
     }
+
+    private static func open(_ name: String) throws(SystemCallError) -> OwnedFileDescriptor {
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        return OwnedFileDescriptor(adopting: try requireSuccess("socket", on: name) { socket(AF_UNIX, type, 0) })
+    }
+
+    /// Takes the name, and lets others ask whose it is; false when somebody has it.
+    borrowing func bind() throws(SystemCallError) -> Bool {
+        let result = withAddress { Glibc.bind(descriptor.rawValue, $0, length) }
+        guard result == 0 else {
+            let number = ErrorNumber.current
+            guard number == .addressInUse else { throw SystemCallError("bind", on: name, number) }
+            return false
+        }
+        let socket = descriptor.rawValue
+        _ = try requireSuccess("listen", on: name) { listen(socket, 1) }
+        return true
+    }
+
+    /// Whether root or this process's user has the name.
+    borrowing func isHeldByEqual() throws(SystemCallError) -> Bool {
+        for attempt in 0..<2 {
+            let client = try Self.open(name)
+            if withAddress({ connect(client.rawValue, $0, length) }) == 0 {
+                var credentials = PeerCredentials()
+                var size = socklen_t(MemoryLayout<PeerCredentials>.size)
+                let socket = client.rawValue
+                _ = try requireSuccess("getsockopt", on: name) {
+                    getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size)
+                }
+                return credentials.user == 0 || credentials.user == geteuid()
+            }
+            // One of ours listens a moment after it has taken the name, and never has anybody wait.
+            if attempt == 0 { Deadline.after(.milliseconds(50)).wait() }
+        }
+        return false
+    }
+
+    private borrowing func withAddress(_ body: (UnsafePointer<sockaddr>) -> Int32) -> Int32 {
+        withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
+        }
+    }
+
+    consuming func intoDescriptor() -> OwnedFileDescriptor { descriptor }
 }
