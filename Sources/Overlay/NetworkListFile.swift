@@ -6,12 +6,14 @@ public import LinuxSystem
 ///
 /// It is there exactly while the overlay can be used: written when it is ready, and removed at the start in a new boot, for
 /// `/etc` survives a reboot and the overlay does not. A file of somebody else is never touched: what was written is
-/// remembered, and only a file with just that content counts as ours.
+/// remembered, and only a file with just that content counts as ours; while one content replaces another, with either.
 public struct NetworkListFile: Sendable {
     /// Where the list is.
     public let path: String
     /// Where a copy of what was written is kept, below a directory that survives reboots.
     public let record: String
+    /// Where a copy of what is about to be written is kept beside it, until it is written.
+    private let nextRecord: String
 
     /// - Parameters:
     ///   - directory: `--cni-conf-dir`.
@@ -19,6 +21,7 @@ public struct NetworkListFile: Sendable {
     public init(directory: String, stateDirectory: String) {
         path = "\(directory)/10-flannel.conflist"
         record = "\(stateDirectory)/10-flannel.conflist"
+        nextRecord = "\(record).next"
     }
 
     /// What is written unless a template is given: `flannel`, then `portmap`.
@@ -43,8 +46,16 @@ public struct NetworkListFile: Sendable {
     public var isForeign: Bool {
         get throws(SystemCallError) {
             guard let content = try File.contentsIfPresent(of: path) else { return false }
-            return try File.contentsIfPresent(of: record) != content
+            return try !isOurs(content)
         }
+    }
+
+    /// All files in which is kept what was written; without them no list counts as ours.
+    public var records: [String] { [record, nextRecord] }
+
+    private func isOurs(_ content: [UInt8]) throws(SystemCallError) -> Bool {
+        for path in records where try File.contentsIfPresent(of: path) == content { return true }
+        return false
     }
 
     /// Writes the list, unless it is there already.
@@ -52,14 +63,20 @@ public struct NetworkListFile: Sendable {
     /// - Returns: Whether it was written.
     @discardableResult
     public func install(_ content: [UInt8]) throws(SystemCallError) -> Bool {
-        if try File.contentsIfPresent(of: path) == content, try File.contentsIfPresent(of: record) == content {
-            return false
-        }
+        let present = try File.contentsIfPresent(of: path)
+        let recorded = try File.contentsIfPresent(of: record)
+        if present == content, recorded == content { return false }
         try Directory.create(Path.parent(of: record), mode: 0o755)
         try Directory.create(Path.parent(of: path), mode: 0o755)
-        // The record first: a list without one would be taken for somebody else's and stay for ever.
-        try File.replace(record, with: content, mode: 0o600, durability: .powerCut)
+        // Noted before and after: wherever this fails or ends, one of the two says what the list is. Otherwise it would be
+        // taken for somebody else's and stay for ever.
+        if let present, present != recorded, try File.contentsIfPresent(of: nextRecord) == present {
+            try File.replace(record, with: present, mode: 0o600, durability: .powerCut)
+        }
+        try File.replace(nextRecord, with: content, mode: 0o600, durability: .powerCut)
         try File.replace(path, with: content, mode: 0o644, durability: .powerCut)
+        try File.replace(record, with: content, mode: 0o600, durability: .powerCut)
+        try File.remove(nextRecord)
         return true
     }
 
@@ -68,8 +85,7 @@ public struct NetworkListFile: Sendable {
     /// - Returns: Whether there was one.
     @discardableResult
     public func removeIfOurs() throws(SystemCallError) -> Bool {
-        guard let content = try File.contentsIfPresent(of: path), try File.contentsIfPresent(of: record) == content
-        else { return false }
+        guard let content = try File.contentsIfPresent(of: path), try isOurs(content) else { return false }
         return try File.remove(path)
     }
 }

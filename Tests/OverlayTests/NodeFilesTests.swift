@@ -54,6 +54,33 @@ import Testing
         #expect(try list.install(NetworkListFile.template), "what is configured wins")
     }
 
+    @Test func `a list stays ours wherever its replacement failed`() throws {
+        let list = list()
+        let directory = directory.appending("net.d")
+        let (first, second, third) = (Array("{}".utf8), Array("[1]".utf8), Array("[2]".utf8))
+        try list.install(first)
+        // Nobody can make a file there, root neither.
+        func installOnNothing(_ content: [UInt8]) throws {
+            try File.rename(directory, to: "\(directory).away")
+            try Command.run("ln", "-s", "/proc/self/fdinfo", directory)
+            #expect(throws: SystemCallError.self) { try list.install(content) }
+            try File.remove(directory)
+            try File.rename("\(directory).away", to: directory)
+        }
+        try installOnNothing(second)
+        #expect(try !list.isForeign)
+        // Ended when the list was replaced, and before anything was written behind it.
+        try File.replace(list.path, with: second)
+        #expect(try !list.isForeign && list.install(third) && !list.isForeign)
+        #expect(try File.contents(of: list.path) == third && File.contents(of: list.record) == third)
+        #expect(try !list.install(third) && Directory.names(in: Path.parent(of: list.record)).count == 1)
+        try File.replace(list.path, with: second)
+        #expect(try list.isForeign)
+        try File.replace(list.path, with: third)
+        try installOnNothing(first)
+        #expect(try list.removeIfOurs())
+    }
+
     @Test func `the template has the plugins and versions of every list of ours`() throws {
         let read = try JSONNode(JSONValue(parsing: NetworkListFile.template))
         #expect(try read.requiredMember("name").string() == "cbr0")

@@ -30,7 +30,7 @@ struct CleanupCommand: Sendable {
             RememberedNetwork.path(in: options.stateDirectory), NodeRecord.path(in: options.stateDirectory),
         ])
         // Without it no list counts as the daemon's, so it goes behind the list.
-        if let networkList = files.networkList { try remove([networkList.record]) }
+        if let networkList = files.networkList { try remove(networkList.records) }
         try await releaseLease()
         withExtendedLifetime(lock) {}
         try remove(["\(directory)/flanneld.lock"])
