@@ -13,6 +13,8 @@ public enum Change: Hashable, Sendable {
     case addDevice(VXLANOptions, AddressFamily)
     /// The device learns no addresses and routes from routers (`accept_ra`).
     case refuseAdvertisements(name: String)
+    /// The device is no port of a bridge any more, and belongs to no other device.
+    case release(AddressFamily)
     /// The device gets its Ethernet address back.
     case setMAC(MACAddress, AddressFamily)
     /// The device gets another MTU.
@@ -87,7 +89,7 @@ public enum Change: Hashable, Sendable {
         case .removeDevice, .removeFormerDevice: .deviceRemoved
         case .addDevice: .deviceAdded
         case .refuseAdvertisements, .refuseChecksumOffload: .setting
-        case .setMAC, .setMTU, .setUnderlay, .setLearning, .bringUp: .deviceChanged
+        case .release, .setMAC, .setMTU, .setUnderlay, .setLearning, .bringUp: .deviceChanged
         case .addAddress: .addressAdded
         case .setForwardingEntry: .forwardingEntrySet
         case .setNeighbor: .neighborSet
@@ -117,6 +119,8 @@ extension Change {
     ) throws(NetlinkError) -> RouteRequest? {
         switch self {
         case .removeDevice, .removeFormerDevice, .addDevice, .refuseAdvertisements, .refuseChecksumOffload: nil
+        case .release(let family):
+            if let device = devices[family] { try .setMaster(nil, of: device) } else { nil }
         case .setMAC(let mac, let family):
             if let device = devices[family] { try .setMAC(mac, of: device) } else { nil }
         case .setMTU(let mtu, let family):

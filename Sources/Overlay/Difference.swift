@@ -94,6 +94,7 @@ public struct Difference: Hashable, Sendable {
         let link = device.link
         if (link.routerAdvertisements ?? 0) != 0 { changes.append(.refuseAdvertisements(name: wanted.name)) }
         if !wanted.checksumOffload, device.checksumOffload != false { changes.append(.refuseChecksumOffload(family)) }
+        if link.masterIndex != nil { changes.append(.release(family)) }
         // First, as the interface limits the MTU.
         if let local = wanted.settings.local, let underlay = wanted.settings.underlay,
             link.vxlan?.local != local || link.vxlan?.underlay != underlay

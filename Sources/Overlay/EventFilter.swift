@@ -39,7 +39,9 @@ public struct EventFilter: Sendable {
         case .eventsLost: true
         case .link(let link): concerns(link)
         case .linkRemoved(let link): isUplinkOrDevice(link.index) || couldBeInTheWay(link)
-        case .bridgePort(let port), .bridgePortRemoved(let port): isUplinkOrDevice(port.index)
+        case .bridgePort(let port): isUplinkOrDevice(port.index)
+        // A device is no port, if it is as it should be.
+        case .bridgePortRemoved(let port): desired.isUplink(port.index)
         case .address(let address): concerns(address, isRemoval: false)
         case .addressRemoved(let address): concerns(address, isRemoval: true)
         case .route(let route): route.isOfMainTable && concerns(route)

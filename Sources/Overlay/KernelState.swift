@@ -71,7 +71,10 @@ public struct KernelState: Hashable, Sendable {
                 if wanted.isCompatible(with: link) {
                     device.addresses = try socket.addresses(of: link.index, family: family)
                     device.neighbors = try socket.neighbors(of: link.index, family: family)
-                    device.forwardingEntries = try socket.forwardingEntries(of: link.index)
+                    // As long as it is a port of a bridge the bridge's entries are told as well.
+                    device.forwardingEntries = try socket.forwardingEntries(of: link.index) {
+                        $0.table == .device ? $0 : nil
+                    }
                     if !wanted.checksumOffload {
                         // What a kernel without ethtool's messages cannot tell it cannot change either, and then says so.
                         device.checksumOffload = try? EthtoolSocket.open().isOn(.checksumOffload, of: link.index)

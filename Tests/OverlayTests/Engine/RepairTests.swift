@@ -83,6 +83,11 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             ["ip link set DEVICE address 02:00:00:00:00:99"],
             [.deviceChanged: 1, .neighborSet: 1]
         ),
+        Sabotage(
+            "the device is a port of a bridge",
+            ["ip link add br0 type bridge", "ip link set DEVICE master br0"],
+            [.deviceChanged: 1]
+        ),
         Sabotage("the device learns", ["ip link set DEVICE type vxlan learning"], [.deviceChanged: 1]),
         Sabotage(
             "there is more than belongs there",
@@ -178,6 +183,22 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             for family in AddressFamily.allCases { #expect(try node.reaches(cluster.nodes[1], family)) }
             #expect(try node.reconcile(cluster.nodes, backend).isUnchanged)
         }
+    }
+
+    @Test func `a bridge that gets the device is noticed and loses it`() throws {
+        let cluster = try Cluster([.vxlan])
+        let engine = try Engine(cluster.nodes[0])
+        let desired = try engine.desired([try Fleet.lease(2)])
+        let filter = EventFilter(desired: desired, devices: try engine.run(desired).devices)
+        try engine.node.command("ip", "link", "add", "br0", "type", "bridge")
+        let recorder = try EventRecorder(engine.node)
+        try engine.node.command("ip", "link", "set", "flannel.1", "master", "br0")
+        #expect(try recorder.events().contains(where: filter.concerns))
+        #expect(try engine.check(desired).repairs == [.deviceChanged: 1])
+        // That it is no port any more is what is wanted.
+        let released = try recorder.events().filter { if case .bridgePortRemoved = $0 { true } else { false } }
+        #expect(!released.isEmpty && !released.contains(where: filter.concerns), "\(released)")
+        #expect(try engine.check(desired).isUnchanged && !engine.isDoubtful)
     }
 
     @Test func `a check reports foreign routes as long as they are there`() throws {
