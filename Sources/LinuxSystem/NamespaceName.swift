@@ -39,6 +39,15 @@ private struct AbstractSocket: ~Copyable {
     private let descriptor: OwnedFileDescriptor
 
     init(_ name: String) throws(SystemCallError) {
+        let (address, length) = try Self.address(of: name)
+        let descriptor = try Self.open(name)
+        self.name = name
+        self.address = address
+        self.length = length
+        self.descriptor = descriptor
+    }
+
+    private static func address(of name: String) throws(SystemCallError) -> (sockaddr_un, socklen_t) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         // A name that begins with zero is abstract.
@@ -47,10 +56,7 @@ private struct AbstractSocket: ~Copyable {
             throw SystemCallError("bind", on: name, .nameTooLong)
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        length = socklen_t((MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 0) + bytes.count)
-        self.name = name
-        self.address = address
-        descriptor = try Self.open(name)
+        return (address, socklen_t((MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 0) + bytes.count))
     }
 
     private static func open(_ name: String) throws(SystemCallError) -> OwnedFileDescriptor {

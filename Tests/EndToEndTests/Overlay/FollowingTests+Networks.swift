@@ -13,7 +13,7 @@ extension FollowingTests {
             return #"{\#(networks),"Backend":{"Type":"host-gw"}}"#
         }
         let cluster = try OverlayCluster(2, network: text(10), flags: ["--ip-blackhole-route"])
-        try cluster.start()
+        for node in cluster.nodes { try node.start() }
         func ours(_ node: OverlayNode) throws -> [String] {
             try node.host.shell("ip route show proto 70; ip -6 route show proto 70").split(separator: "\n").map(
                 String.init

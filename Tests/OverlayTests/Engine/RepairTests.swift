@@ -202,7 +202,8 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
     }
 
     @Test func `a check reports foreign routes as long as they are there`() throws {
-        let engine = try Engine(Cluster([.vxlan]).nodes[0])
+        let cluster = try Cluster([.vxlan])
+        let engine = try Engine(cluster.nodes[0])
         let desired = try engine.desired([try Fleet.lease(2)])
         try engine.run(desired)
         try engine.node.command("ip", "route", "add", "172.16.0.0/16", "dev", "flannel.1", "proto", "static")
@@ -223,6 +224,7 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
             "02:00:00:00:00:07"
         )
         #expect(try engine.check(desired).isUnchanged && !engine.isDoubtful)
+        withExtendedLifetime(cluster) {}
     }
 
     @Test func `router advertisements are refused on the device`() throws {
