@@ -55,10 +55,6 @@ extension OverlayNode {
     /// - Returns: Whether the other nodes must be told how this one is reached.
     func tick() -> Bool {
         restoreFiles()
-        if let leaseEnd, leaseEnd <= SystemClock.monotonic, !isLeaseOver {
-            isLeaseOver = true
-            tell()
-        }
         if let end = departed.nextEnd, end <= SystemClock.monotonic { converge(.plan) }
         if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
             published = nil

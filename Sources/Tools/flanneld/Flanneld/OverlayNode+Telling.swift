@@ -22,12 +22,13 @@ extension OverlayNode {
 
     /// Why other nodes do not send here, or soon will not.
     private var leaseProblems: [String] {
-        if let pending, let leaseProblem {
+        if let pending, let leaseProblem, leaseProblem.code != .storeUnavailable {
             return ["the network is \(pending.summary) now, and this node has no subnet in it: \(leaseProblem)"]
         }
+        // While the store cannot be read nobody knows, and packets flow.
         let isGone = snapshot.map { $0.outage == nil && $0.own == nil } ?? false
-        guard isLeaseOver || isGone && leaseProblem != nil else { return [] }
-        return ["the lease has ended, and other nodes let go of this one: \(waitingForLease)"]
+        guard isGone, let leaseProblem else { return [] }
+        return ["the lease is gone, and other nodes let go of this one: \(leaseProblem)"]
     }
 
     private var waitingForLease: String {

@@ -54,10 +54,6 @@ actor OverlayNode {
     var leaseProblem: OverlayError?
     /// Until when the own lease is known to be this node's, in seconds since 1970; nil when it does not end.
     var validUntil: Int64?
-    /// The same by the monotonic clock, in nanoseconds, which nobody sets.
-    var leaseEnd: Int64?
-    /// Whether that has passed without a renewal.
-    var isLeaseOver = false
     /// What an earlier daemon knew, as long as it is of use.
     private var memory = Memories.unread
     /// What is kept for the next boot has changed since it was written.
@@ -153,7 +149,7 @@ actor OverlayNode {
         leaseProblem = nil
         complain(.lease, [])
         counters.noteRenewal()
-        setEnd(after: held.validity)
+        validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
         isUnsaved = true
         memory = .read(nil)
         let isMoved = pending.map { $0.admits(held.lease.subnets) } ?? false
@@ -171,13 +167,6 @@ actor OverlayNode {
         }
         own = held.lease
         converge(.plan)
-    }
-
-    /// Notes until when nobody else can be given the own subnets; nil when that does not end.
-    private func setEnd(after validity: Duration?) {
-        validUntil = validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
-        leaseEnd = validity.map { SystemClock.monotonic + $0.components.seconds * 1_000_000_000 }
-        isLeaseOver = false
     }
 
     /// Takes over all leases.
@@ -218,15 +207,14 @@ actor OverlayNode {
         guard own == nil, let remembered = remembered() else { return }
         memory = .read(nil)
         // Without a store the lease cannot be renewed, and by now somebody else may have the subnet.
-        let rest = remembered.validUntil.map { $0 - SystemClock.now / 1_000_000_000 }
-        if let rest, rest <= 0 {
+        if let end = remembered.validUntil, end <= SystemClock.now / 1_000_000_000 {
             log.warning("\(reason), and what is known of the network is too old: the lease has ended")
             return
         }
         log.warning("\(reason); uses what was known last, \(remembered.peers.count) peers")
         configuration = remembered.configuration
         own = remembered.own
-        setEnd(after: rest.map { .seconds($0) })
+        validUntil = remembered.validUntil
         snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
         lookForUplink()
         converge(.plan)
@@ -278,7 +266,7 @@ actor OverlayNode {
     /// Has the node woken up when there is something to do.
     func setTicker() {
         let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
-        let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling, isLeaseOver ? nil : leaseEnd]
+        let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling]
         ticker.expect(told?.state, due: dues.compactMap(\.self).reduce(progress.due, min))
     }
 
