@@ -83,7 +83,7 @@ import Testing
         #expect(try choose { $0.patterns = ["^203\\.0\\.113\\.6$"] }.address == address("203.0.113.6"))
         #expect(try choose { $0.patterns = ["^nothing", "^stor"] }.name == "storage0")
         let error = #expect(throws: OverlayError.self) { try choose { $0.patterns = ["("] } }
-        #expect(error?.message.contains("--iface-regex (") == true)
+        #expect(error?.message.contains("--iface-regex \"(\"") == true)
     }
 
     @Test func `names come before patterns, and those before what can be reached`() throws {
