@@ -95,7 +95,7 @@ internal import Testing
             try await eventually { server.watcherCount == 1 }
             server.restore(at: 5000)
             server.sendBookmarks()
-            try await Task.sleep(for: .milliseconds(200))
+            try await Task.sleep(for: .seconds(1))
             // Only who goes on from the bookmark can go on.
             server.compact()
             server.cutNextEvent()
