@@ -5,11 +5,27 @@ internal import Glibc
 /// A name that one process of a network namespace has, until the value ends or the process dies.
 ///
 /// It is that of an abstract socket (`unix(7)`), which is in no file system. Any process may take such a name, so one that a
-/// stranger has, neither root nor this process's user, is passed over for the next of a row.
+/// stranger has, neither root nor this process's user, is passed over for the next of a row. For that others ask whose it
+/// is, and ``answering`` must be run by whoever keeps it for long.
 public struct NamespaceName: ~Copyable {
     private let descriptor: OwnedFileDescriptor
 
     private static var rowLength: Int { 16 }
+
+    /// Work for a thread of its own, which lets others ask, and never ends.
+    ///
+    /// The kernel answers by itself, but keeps each question until it is accepted, and no more than some.
+    public var answering: @Sendable () -> Void {
+        let socket = descriptor.rawValue
+        return {
+            while true {
+                var wish = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+                _ = poll(&wish, 1, -1)
+                let question = accept(socket, nil, nil)
+                if question >= 0 { close(question) } else { Deadline.after(.milliseconds(100)).wait() }
+            }
+        }
+    }
 
     /// Takes a name; nil when somebody else in the network namespace has it who may.
     ///
@@ -73,13 +89,13 @@ private struct AbstractSocket: ~Copyable {
             return false
         }
         let socket = descriptor.rawValue
-        _ = try requireSuccess("listen", on: name) { listen(socket, 1) }
+        _ = try requireSuccess("listen", on: name) { listen(socket, 128) }
         return true
     }
 
     /// Whether root or this process's user has the name.
     borrowing func isHeldByEqual() throws(SystemCallError) -> Bool {
-        for attempt in 0..<2 {
+        for attempt in 0..<5 {
             let client = try Self.open(name)
             if withAddress({ connect(client.rawValue, $0, length) }) == 0 {
                 var credentials = PeerCredentials()
@@ -90,8 +106,8 @@ private struct AbstractSocket: ~Copyable {
                 }
                 return credentials.user == 0 || credentials.user == geteuid()
             }
-            // One of ours listens a moment after it has taken the name, and never has anybody wait.
-            if attempt == 0 { Deadline.after(.milliseconds(50)).wait() }
+            // One of ours listens a moment after it has taken the name, and has nobody wait for long.
+            if attempt < 4 { Deadline.after(.milliseconds(20)).wait() }
         }
         return false
     }

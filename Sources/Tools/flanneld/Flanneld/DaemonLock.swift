@@ -27,6 +27,7 @@ struct DaemonLock: ~Copyable {
                 advice: "end it first; a second network needs a network namespace of its own"
             )
         }
+        try startThread(free.answering)
         let held: FileLock?
         do throws(SystemCallError) {
             try Directory.create(directory, mode: 0o755)
