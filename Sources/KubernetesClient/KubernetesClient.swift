@@ -30,7 +30,7 @@ public final class KubernetesClient: Sendable {
     private static var attempts: Int { 4 }
 
     let options: KubernetesClientOptions
-    let http: HTTPClient
+    private let connections: Connections
     /// The server as it is asked: with the name that its certificate is for.
     let base: String
     /// The `Host` header, where it is not the one in ``base``.
@@ -48,31 +48,35 @@ public final class KubernetesClient: Sendable {
                 "\"\(options.server)\" is no URL of the Kubernetes API; write https://HOST:PORT"
             )
         }
+        let serverName = options.serverName.flatMap { $0 == server.host ? nil : $0 }
+        // The connection goes to the host, and the certificate is checked for the name.
+        base = serverName.map(server.text(withHost:)) ?? options.server
+        hostHeader = serverName.map { _ in server.authority }
+        let (tls, limits) = (options.tls, (options.connectLimit, options.livenessLimit))
         do throws(TransportFailure) {
-            var configuration = try HTTPClient.Configuration.transport(
-                tls: options.tls,
-                connectLimit: options.connectLimit,
-                livenessLimit: options.livenessLimit
-            )
-            if let serverName = options.serverName, serverName != server.host {
-                // The connection goes to the host, and the certificate is checked for the name.
-                configuration.dnsOverride = [serverName: server.host]
-                base = server.text(withHost: serverName)
-                hostHeader = server.authority
-            } else {
-                base = options.server
-                hostHeader = nil
+            connections = try Connections { () throws(TransportFailure) in
+                var configuration = try HTTPClient.Configuration.transport(
+                    tls: tls,
+                    connectLimit: limits.0,
+                    livenessLimit: limits.1
+                )
+                if let serverName { configuration.dnsOverride = [serverName: server.host] }
+                return configuration
             }
-            http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         } catch { throw KubernetesError(error) }
         self.options = options
     }
 
     /// Closes all connections; requests and watches that are under way fail.
-    public func shutdown() async {
-        // It fails only when it was done before.
-        try? await http.shutdown()
-    }
+    public func shutdown() async { await connections.shutdown() }
+
+    /// Gives up all connections: what is under way fails, and what follows makes new ones.
+    ///
+    /// Connections from an address that this host has no longer lead nowhere, but do not end by themselves.
+    public func reconnect() { connections.renew() }
+
+    /// What requests are sent with.
+    var http: HTTPClient { connections.http }
 
     /// Sends a request until the server is not too busy for it.
     func send(_ request: Request) async throws(KubernetesError) -> Answer {

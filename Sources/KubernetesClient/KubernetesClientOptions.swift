@@ -3,7 +3,7 @@
 public import HTTPTransport
 
 /// Where the Kubernetes API is, who is asking, and how patient the client is.
-public struct KubernetesClientOptions: Sendable {
+public struct KubernetesClientOptions: Hashable, Sendable {
     /// Who is asking, besides a certificate.
     public enum Credentials: Hashable, Sendable {
         /// Nobody, or whom the certificate names.

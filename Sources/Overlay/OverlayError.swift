@@ -20,6 +20,8 @@ public struct OverlayError: Error, Hashable, Sendable {
         case outOfSubnets
         /// The store cannot be reached now; nothing is known to have changed.
         case storeUnavailable
+        /// Whoever gives out subnets was asked, and has not given this node one yet.
+        case notGranted
         /// Going on would contradict what this node used before.
         case contradiction
         /// Another node acts under this node's identity.

@@ -19,7 +19,7 @@ public protocol SubnetStore: Sendable {
     /// Takes, takes up again, or prolongs the node's lease, and publishes how the node is reached.
     ///
     /// The lease that the node has already is kept when it fits the configuration. A store that allocates nothing, as
-    /// Kubernetes does not, returns what the node was given, or throws `storeUnavailable` until it was.
+    /// Kubernetes does not, returns what the node was given, or throws `notGranted` until it was.
     ///
     /// - Parameters:
     ///   - node: What is published, once the subnets are known.
@@ -38,6 +38,15 @@ public protocol SubnetStore: Sendable {
     /// Takes notice that the node has other addresses than before: connections from those it had lead nowhere now.
     func reconnect()
 
+    /// Which addresses the store would have the node use; nothing where it has no opinion.
+    func addressHints() async throws(OverlayError) -> AddressHints
+
+    /// Tells the store that containers of this node can be reached.
+    func announceReadiness() async throws(OverlayError)
+
+    /// What the store does not let this node do and what can be done without, in words for whoever runs it.
+    var limitations: [String] { get }
+
     /// Gives the node's lease back, as when the node is cleaned up for good; without a lease, nothing.
     func releaseLease() async throws(OverlayError)
 }
@@ -45,6 +54,29 @@ public protocol SubnetStore: Sendable {
 extension SubnetStore {
     /// A store without connections has nothing to do.
     public func reconnect() {}
+    /// A store that only keeps leases has no opinion.
+    public func addressHints() async throws(OverlayError) -> AddressHints { AddressHints() }
+    /// A store that only keeps leases tells nobody.
+    public func announceReadiness() async throws(OverlayError) {}
+    /// Most do what they are asked, or say that they cannot.
+    public var limitations: [String] { [] }
+}
+
+/// Which addresses of its own a node should use towards the others, as somebody else sees it.
+public struct AddressHints: Hashable, Sendable {
+    /// What somebody asks for.
+    public var requested: PerFamily<IPAddress>
+    /// By which the node is known.
+    public var known: PerFamily<IPAddress>
+
+    /// Describes hints; without any, nothing.
+    public init(
+        requested: PerFamily<IPAddress> = PerFamily(),
+        known: PerFamily<IPAddress> = PerFamily()
+    ) {
+        self.requested = requested
+        self.known = known
+    }
 }
 
 /// The node's own lease, as a store granted it.
@@ -72,6 +104,8 @@ public struct HeldLease: Hashable, Sendable {
 public struct SubnetSnapshot: Hashable, Sendable {
     /// The node's own lease; nil when it has none, or has lost it.
     public var own: Lease?
+    /// Whether the lease is to be held again although it is there, as something has changed that it depends on.
+    public var isHoldDue = false
     /// The leases of all others, in the order of their keys.
     public var peers: [Lease]
     /// Why the store cannot be read, nil when it can; while it cannot, the leases are those known last.

@@ -39,7 +39,8 @@ struct NodeFollower: Sendable {
     private var feed: NodeFeed
     private var table = NodeTable()
     private var isFirst = true
-    private var own: Lease?
+    /// What the last snapshot said of the own lease.
+    private var own = OwnLease()
     /// The outage that was told last.
     private var outage: OverlayError?
 
@@ -49,9 +50,10 @@ struct NodeFollower: Sendable {
         store.tell(feed.alarm)
     }
 
-    /// What the next snapshot would say of the own lease.
-    private var ownNow: Lease? {
-        table[store.options.nodeName].flatMap { store.isAsPublished($0.node) ? store.ownLease : nil }
+    /// What a snapshot says of the own lease.
+    private struct OwnLease: Hashable {
+        var lease: Lease?
+        var isHoldDue = false
     }
 
     /// The next snapshot; nil when the task was cancelled.
@@ -64,29 +66,32 @@ struct NodeFollower: Sendable {
                 case .changes(let events): table.apply(events)
                 }
             let outage = update.outage.map { OverlayError($0) }
+            // As long as it is not known which node is this one, it could be taken for a peer.
+            guard let name = store.nodeName else { continue }
+            let entry = table[name]
+            let own = OwnLease(
+                lease: entry.flatMap(store.ownLease),
+                isHoldDue: entry.map { store.isHoldDue($0.node) } ?? false
+            )
             // Of thousands of updates almost none gets further than this.
-            if !hasChanged, !isFirst, outage == self.outage, ownNow == own { continue }
-            let snapshot = store.snapshot(of: table, outage: outage)
-            (isFirst, self.outage, own) = (false, outage, snapshot.own)
+            if !hasChanged, !isFirst, outage == self.outage, own == self.own { continue }
+            (isFirst, self.outage, self.own) = (false, outage, own)
+            var snapshot = SubnetSnapshot(own: own.lease, peers: [], outage: outage)
+            snapshot.isHoldDue = own.isHoldDue
+            snapshot.addPeers(of: table, except: name)
             return snapshot
         }
         return nil
     }
 }
 
-extension KubernetesSubnetStore {
-    /// All leases as a table has them.
-    func snapshot(of table: NodeTable, outage: OverlayError?) -> SubnetSnapshot {
-        var snapshot = SubnetSnapshot(own: nil, peers: [], outage: outage)
-        snapshot.peers.reserveCapacity(table.entries.count)
-        for entry in table.entries {
-            if entry.node.name == options.nodeName {
-                // What is not as it was published has to be published again.
-                if isAsPublished(entry.node) { snapshot.own = ownLease }
-                continue
-            }
+extension SubnetSnapshot {
+    /// Takes in all leases that a table has, but for those of one node.
+    fileprivate mutating func addPeers(of table: NodeTable, except name: String) {
+        peers.reserveCapacity(table.entries.count)
+        for entry in table.entries where entry.node.name != name {
             if let problem = entry.problem {
-                snapshot.problems.append(
+                problems.append(
                     OverlayError(
                         .malformedText,
                         "node \(entry.node.name): \(problem)",
@@ -96,8 +101,7 @@ extension KubernetesSubnetStore {
                     )
                 )
             }
-            if let lease = entry.lease { snapshot.peers.append(lease) }
+            if let lease = entry.lease { peers.append(lease) }
         }
-        return snapshot
     }
 }

@@ -3,11 +3,19 @@
 public import KubernetesClient
 
 /// Where the Kubernetes API is, which of its nodes this one is, and where the network is configured.
-public struct KubernetesStoreOptions: Sendable {
+public struct KubernetesStoreOptions: Hashable, Sendable {
+    /// How it is known which node this one is.
+    public enum NodeName: Hashable, Sendable {
+        /// By its name.
+        case node(String)
+        /// By a pod that runs on it.
+        case ofPod(String, namespace: String)
+    }
+
     /// How the API is reached.
     public var client: KubernetesClientOptions
-    /// The name of this node.
-    public var nodeName: String
+    /// Which node this one is.
+    public var node: NodeName
     /// What annotations begin with, as flannel's `--kube-annotation-prefix` has it: a slash may be left out.
     public var annotationPrefix = "flannel.alpha.coreos.com"
     /// The file with the network's configuration.
@@ -16,8 +24,16 @@ public struct KubernetesStoreOptions: Sendable {
     public var clearsNetworkUnavailable = true
 
     /// The defaults for a node.
-    public init(client: KubernetesClientOptions, nodeName: String) {
+    public init(client: KubernetesClientOptions, node: NodeName) {
         self.client = client
-        self.nodeName = nodeName
+        self.node = node
+    }
+
+    /// Which node of which cluster it is, on one line and without secrets.
+    public var summary: String {
+        switch node {
+        case .node(let name): "Kubernetes \(client.server), node \(name)"
+        case .ofPod(let name, let namespace): "Kubernetes \(client.server), node of pod \(namespace)/\(name)"
+        }
     }
 }

@@ -12,21 +12,6 @@ extension KubernetesSubnetStore {
         NodeCondition(isMet: false, reason: "FlannelIsUp", message: "Flannel is running on this node")
     }
 
-    /// This node.
-    ///
-    /// - Throws: `storeUnavailable` while it does not exist: the kubelet makes it.
-    func requiredNode() async throws(OverlayError) -> Node {
-        let found = try await reaching { () async throws(KubernetesError) in try await self.ownNode() }
-        guard let found else {
-            throw OverlayError(
-                .storeUnavailable,
-                "the cluster has no node \"\(options.nodeName)\"",
-                advice: "waits for the kubelet to register it; is NODE_NAME this node's name?"
-            )
-        }
-        return found
-    }
-
     /// Whether the condition is to be cleared.
     func needsClearing(_ node: Node) -> Bool {
         options.clearsNetworkUnavailable && state.withLock { $0.isReady } && node.networkUnavailable?.isMet != false
@@ -48,7 +33,7 @@ extension KubernetesSubnetStore {
             uid: node.uid,
             lease: lease,
             annotations: NodeAnnotations.texts(attributes, subnets.families),
-            wishes: Self.wishes(of: node)
+            overwrites: Self.overwrites(of: node)
         )
         let changes = published.annotations.filter { node.annotations[$0.key] != $0.value }
         let annotations = Dictionary(uniqueKeysWithValues: changes.map { (prefix + $0.key, $0.value) })
@@ -69,21 +54,34 @@ extension KubernetesSubnetStore {
         return lease
     }
 
-    /// Whether a node is still what was made of it, so that nothing is to be done.
+    /// Whether a node still says what was published, so that others find this one.
     func isAsPublished(_ node: Node) -> Bool {
         guard let published = state.withLock({ $0.published }), published.uid == node.uid,
-            published.wishes == Self.wishes(of: node), !needsClearing(node), let subnets = try? node.subnets()
+            let subnets = try? node.subnets()
         else { return false }
         let expected = published.lease.subnets
         return expected.families.allSatisfy { subnets[$0] == expected[$0] }
             && published.annotations.allSatisfy { node.annotations[$0.key] == $0.value }
     }
 
+    /// Whether what was published may have to be something else by now, or the condition has to be cleared.
+    func isHoldDue(_ node: Node) -> Bool {
+        let (published, hints) = state.withLock { ($0.published, $0.hints) }
+        // Nothing was published, and what that waited for may be there.
+        guard let published else { return (try? node.subnets())?.families.isEmpty == false }
+        // What cannot be read is another wish, too: whoever wrote it is to be told.
+        return needsClearing(node) || published.overwrites != Self.overwrites(of: node)
+            || hints.map { $0 != (try? node.hints()) } ?? false
+    }
+
     /// Notes what is published, and has all who look at snapshots compare.
-    func setPublished(_ published: Published?) {
+    func setPublished(_ published: Published?) { change(\.published, to: published) }
+
+    /// Notes something that snapshots depend on, and has all who look at them compare.
+    func change<Value: Equatable>(_ part: WritableKeyPath<State, Value>, to value: Value) {
         let alarms = state.withLock { state in
-            if state.published == published { return [NodeFeed.Alarm]() }
-            state.published = published
+            if state[keyPath: part] == value { return [NodeFeed.Alarm]() }
+            state[keyPath: part] = value
             return state.followers.compactMap(\.alarm)
         }
         for alarm in alarms { alarm.ring() }
@@ -97,12 +95,16 @@ extension KubernetesSubnetStore {
         }
     }
 
-    /// What this process has published; nil for nothing.
-    var ownLease: Lease? { state.withLock { $0.published?.lease } }
+    /// The lease of the own node, as others see it now; nil when they see none, or another one than was published.
+    func ownLease(_ entry: NodeTable.Entry) -> Lease? {
+        // An earlier process has published it, perhaps.
+        guard let published = state.withLock({ $0.published }) else { return entry.lease }
+        return isAsPublished(entry.node) ? published.lease : nil
+    }
 
-    /// What somebody else has written for this node to follow.
-    private static func wishes(of node: Node) -> [String: String] {
-        let keys = AddressFamily.allCases.flatMap { [NodeAnnotations.overwrite($0), NodeAnnotations.requested($0)] }
+    /// What somebody wants to be published.
+    private static func overwrites(of node: Node) -> [String: String] {
+        let keys = AddressFamily.allCases.map(NodeAnnotations.overwrite)
         return node.annotations.filter { keys.contains($0.key) }
     }
 
@@ -116,7 +118,7 @@ extension KubernetesSubnetStore {
         for family in network.families.families {
             guard let subnet = given[family] else {
                 throw OverlayError(
-                    .storeUnavailable,
+                    .notGranted,
                     "node \(node.name) has no \(family) podCIDR",
                     advice: "waits for the cluster to give it one; does kube-controller-manager run with "
                         + "--allocate-node-cidrs and a --cluster-cidr of that family?"

@@ -12,12 +12,12 @@ extension KubernetesSubnetStore {
     func report(_ error: OverlayError) async {
         // An API that does not answer takes no events either.
         let (last, isPossible) = state.withLock { ($0.report, $0.isAnswering && !$0.isReportingForbidden) }
-        guard isPossible, last?.message != error.description else { return }
+        guard isPossible, last?.message != error.description, let nodeName else { return }
         let seconds = SystemClock.now / 1_000_000_000
         let report = NodeReport(
             // Names are unique for as long as events last.
-            name: "\(options.nodeName).flannel-\(String(SystemClock.now, radix: 36))",
-            node: options.nodeName,
+            name: "\(nodeName).flannel-\(String(SystemClock.now, radix: 36))",
+            node: nodeName,
             reason: "NetworkNotReady",
             message: error.description,
             isWarning: true,
@@ -35,6 +35,9 @@ extension KubernetesSubnetStore {
     /// Notes that there is nothing to report any more, so that the same reason is reported when it comes again.
     func endReport() { state.withLock { $0.report = nil } }
 
-    /// Whether the cluster lets this node report nothing, which is to be said once.
-    public var isReportingForbidden: Bool { state.withLock { $0.isReportingForbidden } }
+    /// Events, where the cluster lets this node make none.
+    public var limitations: [String] {
+        guard state.withLock({ $0.isReportingForbidden }) else { return [] }
+        return ["makes no events about this node; the ClusterRole forbids it (events: create)"]
+    }
 }

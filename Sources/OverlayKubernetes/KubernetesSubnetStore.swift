@@ -17,12 +17,16 @@ public final class KubernetesSubnetStore: SubnetStore {
         var uid: String
         var lease: Lease
         var annotations: [String: String?]
-        /// What somebody wanted when it was published: with something else it has to be thought over.
-        var wishes: [String: String]
+        /// What somebody wanted to be published: with something else it has to be thought over.
+        var overwrites: [String: String]
     }
 
     struct State {
+        /// The name of this node; nil until the pod that runs on it was asked for.
+        var nodeName: String?
         var published: Published?
+        /// What was told last of the addresses to use.
+        var hints: AddressHints?
         var isReady = false
         /// Whether the API has answered the last time it was asked for something.
         var isAnswering = false
@@ -42,24 +46,24 @@ public final class KubernetesSubnetStore: SubnetStore {
     let client: KubernetesClient
     /// What the names of all annotations begin with.
     let prefix: String
-    let state = Mutex(State())
+    let state: Mutex<State>
 
     /// Reads the certificates; the API may be away.
     public init(_ options: KubernetesStoreOptions) throws(OverlayError) {
         guard let prefix = NodeAnnotations.fullPrefix(options.annotationPrefix) else {
             throw OverlayError(
                 .option,
-                "\"\(options.annotationPrefix)\" cannot begin annotations",
+                "--kube-annotation-prefix \"\(options.annotationPrefix)\" cannot begin annotations",
                 advice:
                     "write a domain, such as flannel.alpha.coreos.com, and after one slash lower-case letters, digits, "
                     + "_ and -"
             )
         }
-        guard !options.nodeName.isEmpty else {
-            throw OverlayError(.option, "the name of this node is not known", advice: "set NODE_NAME")
-        }
         self.options = options
         self.prefix = prefix
+        var initial = State()
+        if case .node(let name) = options.node { initial.nodeName = name }
+        state = Mutex(initial)
         var clientOptions = options.client
         clientOptions.annotationPrefix = prefix
         do throws(KubernetesError) { client = try KubernetesClient(clientOptions) } catch { throw OverlayError(error) }
@@ -67,6 +71,9 @@ public final class KubernetesSubnetStore: SubnetStore {
 
     /// Closes all connections; what was published stays.
     public func shutdown() async { await client.shutdown() }
+
+    /// Gives up all connections, which may be from an address that this node has no longer.
+    public func reconnect() { client.reconnect() }
 
     /// Reads the file with the network's configuration, which a ConfigMap brings to each node.
     public func networkConfiguration() async throws(OverlayError) -> NetworkConfiguration {
@@ -90,11 +97,12 @@ public final class KubernetesSubnetStore: SubnetStore {
 
     /// Publishes how the node is reached, once the cluster has given it its subnets; see `SubnetStore`.
     ///
-    /// It is asked for again, by a snapshot without the own lease, whenever what was published is not what should be:
-    /// somebody has changed the annotations, the subnets, the overrides, or the condition, or the node was made anew.
+    /// It is asked for again whenever what was published is not what should be: by a snapshot without the own lease when
+    /// somebody has changed the annotations or the subnets, or the node was made anew; by one in which it is due when the
+    /// overrides, the addresses to use or the condition are others.
     ///
-    /// - Throws: `storeUnavailable` until the API answers and the node has its subnets, `configuration` when those are not
-    ///   part of the network, `malformedText` when an override is none; after each a later call may succeed.
+    /// - Throws: `storeUnavailable` until the API answers, `notGranted` until the node exists and has its subnets,
+    ///   `configuration` when those are not part of the network, `malformedText` when an override is none; after each a later call may succeed.
     public func holdLease(
         publishing node: NodeDescription,
         in network: NetworkConfiguration,
@@ -115,31 +123,29 @@ public final class KubernetesSubnetStore: SubnetStore {
 
     /// Takes this node's annotations away; without any, nothing.
     public func releaseLease() async throws(OverlayError) {
-        guard let found = try await reaching({ () async throws(KubernetesError) in try await self.ownNode() }),
-            found.isManaged
-        else { return }
+        guard let found = try await ownNode(), found.isManaged else { return }
         var annotations: [String: String?] = [:]
         for key in NodeAnnotations.texts(LeaseAttributes(publicAddresses: PerFamily(), backendType: .alloc), []).keys
         where found.annotations[key] != nil { annotations[prefix + key] = .some(nil) }
         let removed = annotations
         _ = try await reaching { () async throws(KubernetesError) in
-            try await self.client.patchStatus(ofNode: self.options.nodeName, annotations: removed)
+            try await self.client.patchStatus(ofNode: found.name, uid: found.uid, annotations: removed)
         }
         setPublished(nil)
     }
 
     /// Which addresses the node should use, as far as the cluster says.
+    ///
+    /// - Throws: As ``holdLease(publishing:in:previous:)`` does.
     public func addressHints() async throws(OverlayError) -> AddressHints {
-        let node = try await requiredNode()
-        var hints = AddressHints()
-        for family in AddressFamily.allCases {
-            hints.requested[family] = try node.address(NodeAnnotations.requested(family), family)
+        do throws(OverlayError) {
+            let hints = try await requiredNode().hints()
+            change(\.hints, to: hints)
+            return hints
+        } catch {
+            await report(error)
+            throw error
         }
-        for text in node.internalAddresses {
-            guard let address = IPAddress(text), hints.node[address.family] == nil else { continue }
-            hints.node[address.family] = address
-        }
-        return hints
     }
 
     /// Tells the cluster that pods of this node can be reached, now and whenever somebody says otherwise.
@@ -157,9 +163,6 @@ public final class KubernetesSubnetStore: SubnetStore {
         }
     }
 
-    /// This node, as it is now; nil when there is none.
-    func ownNode() async throws(KubernetesError) -> Node? { try await client.node(named: options.nodeName) }
-
     /// Asks the API.
     func reaching<Result: Sendable>(
         _ body: () async throws(KubernetesError) -> Result
@@ -173,14 +176,6 @@ public final class KubernetesSubnetStore: SubnetStore {
             throw OverlayError(error)
         }
     }
-}
-
-/// Which addresses a node should use, as far as the cluster says.
-public struct AddressHints: Hashable, Sendable {
-    /// What somebody asks for by the annotations `node-public-ip` and `node-public-ipv6`: addresses of this machine.
-    public var requested = PerFamily<IPAddress>()
-    /// The addresses by which the cluster knows the node (`InternalIP`).
-    public var node = PerFamily<IPAddress>()
 }
 
 extension OverlayError {

@@ -89,6 +89,21 @@ extension Node {
         return attributes
     }
 
+    /// Which addresses the node should use.
+    ///
+    /// - Throws: What is wrong with an annotation about that.
+    func hints() throws(OverlayError) -> AddressHints {
+        var hints = AddressHints()
+        for family in AddressFamily.allCases {
+            hints.requested[family] = try address(NodeAnnotations.requested(family), family)
+        }
+        for text in internalAddresses {
+            guard let address = IPAddress(text), hints.known[address.family] == nil else { continue }
+            hints.known[address.family] = address
+        }
+        return hints
+    }
+
     /// The address that an annotation holds; nil for none.
     func address(_ key: String, _ family: AddressFamily) throws(OverlayError) -> IPAddress? {
         guard let text = annotations[key], !text.isEmpty else { return nil }

@@ -87,6 +87,35 @@ internal import Testing
         #expect(server.requests(.list).count == 1)
     }
 
+    @Test func `connections that are given up are made anew, and the watch goes on`() async throws {
+        try await withClient(of: server) { client in
+            var feed = NodeFeed(client)
+            #expect(await feed.next()?.news != NodeUpdate.News.none)
+            try await withThrowingTaskGroup(of: NodeUpdate?.self) { group in
+                group.addTask { [feed] in
+                    var feed = feed
+                    while let update = await feed.next() {
+                        // One that was about to be opened has failed, which is told, too.
+                        if update.news != .none { return update }
+                    }
+                    return nil
+                }
+                try await eventually { server.watcherCount == 1 }
+                client.reconnect()
+                try await eventually { server.requests(.watch).count == 2 && server.watcherCount == 1 }
+                server.put(NodeDocument.make("c"))
+                guard case .changes(let events)?? = try await group.next()?.map(\.news) else {
+                    Issue.record("nothing was told")
+                    return
+                }
+                #expect(events.count == 1)
+            }
+            client.reconnect()
+            #expect(try await client.node(named: "c") != nil)
+            #expect(server.requests(.list).count == 1)
+        }
+    }
+
     @Test func `a watch goes on from its bookmark, after a cut in the middle of an event, and over a restart`()
         async throws
     {

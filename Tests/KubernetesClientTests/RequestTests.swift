@@ -54,6 +54,16 @@ internal import Testing
         }
     }
 
+    @Test func `a pod tells its node, if it has one`() async throws {
+        try await withClient(of: server) { client in
+            for (node, expected) in [(nil, nil), ("", nil), ("worker-1", "worker-1")] as [(String?, String?)] {
+                if let node { server.put(pod: "b/a", on: node) }
+                let name = try await client.nodeName(ofPod: "a", namespace: "b")
+                #expect(name == expected)
+            }
+        }
+    }
+
     @Test func `a node of before dual stack names its subnet in podCIDR`() async throws {
         server.put(["metadata": ["name": "old"], "spec": ["podCIDR": "10.244.1.0/24"]], ["metadata": ["name": "new"]])
         try await withClient(of: server) { client in

@@ -39,7 +39,7 @@ struct OverlayCluster {
         _ change: (inout KubernetesStoreOptions) -> Void = { _ in },
         _ body: (KubernetesSubnetStore) async throws -> Result
     ) async throws -> Result {
-        var options = KubernetesStoreOptions(client: KubernetesClientOptions(server: server.url), nodeName: "mine")
+        var options = KubernetesStoreOptions(client: KubernetesClientOptions(server: server.url), node: .node("mine"))
         options.networkConfigurationFile = files.appending("net-conf.json")
         change(&options)
         let store = try KubernetesSubnetStore(options)

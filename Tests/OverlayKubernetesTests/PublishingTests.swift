@@ -83,7 +83,7 @@ internal import Testing
             #expect(cluster.annotations(of: "mine")["public-ipv6"] == "2001:db8:ff::5")
             let hints = try await store.addressHints()
             #expect(hints.requested == PerFamily(v4: IPAddress("198.51.100.3")))
-            #expect(hints.node == PerFamily(v4: IPAddress("192.0.2.7"), v6: IPAddress("2001:db8::7")))
+            #expect(hints.known == PerFamily(v4: IPAddress("192.0.2.7"), v6: IPAddress("2001:db8::7")))
             cluster.server.patch(
                 "mine",
                 with: ["metadata": ["annotations": ["\(flannel)public-ip-overwrite": "nonsense"]]]
@@ -96,12 +96,12 @@ internal import Testing
         let cluster = try OverlayCluster()
         try await cluster.withStore { store in
             for _ in 0..<3 {
-                await expectFailure(.storeUnavailable, "no node \"mine\"") { try await cluster.hold(store) }
+                await expectFailure(.notGranted, "no node \"mine\"") { try await cluster.hold(store) }
             }
             #expect(cluster.server.events.count == 1)
             cluster.server.put(NodeDocument.make("mine"))
             for _ in 0..<3 {
-                await expectFailure(.storeUnavailable, "no IPv4 podCIDR", "--allocate-node-cidrs") {
+                await expectFailure(.notGranted, "no IPv4 podCIDR", "--allocate-node-cidrs") {
                     try await cluster.hold(store)
                 }
             }
@@ -125,9 +125,9 @@ internal import Testing
         let cluster = try OverlayCluster()
         cluster.server.forbid([.createEvent])
         try await cluster.withStore { store in
-            #expect(!store.isReportingForbidden)
-            for _ in 0..<3 { await expectFailure(.storeUnavailable) { try await cluster.hold(store) } }
-            #expect(store.isReportingForbidden)
+            #expect(store.limitations == [])
+            for _ in 0..<3 { await expectFailure(.notGranted) { try await cluster.hold(store) } }
+            #expect(store.limitations.count == 1)
             #expect(cluster.server.requests(.createEvent).count == 1)
         }
     }
@@ -158,6 +158,29 @@ internal import Testing
         }
     }
 
+    @Test func `a node is known by a pod on it, once the API can be asked`() async throws {
+        let cluster = try OverlayCluster()
+        cluster.server.put(NodeDocument.make("mine", podCIDRs: ["10.244.1.0/24"]), cluster.flannelNode("other", 2))
+        let pod = KubernetesStoreOptions.NodeName.ofPod("flannel-x", namespace: "kube-flannel")
+        try await cluster.withStore({ $0.node = pod }) { store in
+            try await SnapshotReader.during(store) { reader in
+                for node in [nil, ""] {
+                    if let node { cluster.server.put(pod: "kube-flannel/flannel-x", on: node) }
+                    await expectFailure(.notGranted, "kube-flannel/flannel-x", "POD_NAME") {
+                        try await cluster.hold(store)
+                    }
+                }
+                // Without a name this node could not be told from the others.
+                #expect(reader.last == nil)
+                cluster.server.put(pod: "kube-flannel/flannel-x", on: "mine")
+                let lease = try await cluster.hold(store)
+                try await reader.wait { $0.own == lease && $0.peers.count == 1 }
+            }
+            // A pod stays on its node.
+            #expect(cluster.server.requests(.getPod).count == 3)
+        }
+    }
+
     @Test(arguments: [
         ("flannel.alpha.coreos.com", "flannel.alpha.coreos.com/"), ("a.example/", "a.example/"),
         ("a.example/b", "a.example/b-"),
@@ -173,7 +196,7 @@ internal import Testing
     @Test(arguments: ["", "a/b/c", "A.example", "a example", "a.example/ä"])
     func `what cannot begin annotations is refused`(prefix: String) async throws {
         let cluster = try OverlayCluster()
-        await expectFailure(.option, "\"\(prefix)\"") {
+        await expectFailure(.option, "--kube-annotation-prefix \"\(prefix)\"") {
             try await cluster.withStore({ $0.annotationPrefix = prefix }) { _ in }
         }
     }

@@ -121,15 +121,26 @@ internal import Testing
 
     /// Changes something of the own node: the lease has to be gone from the snapshots, and back once it is held again.
     private func expectReclaim(_ patch: JSONValue) async throws {
+        try await expectAsked(patch) { $0.own == nil }
+    }
+
+    /// Changes something that the own lease depends on: it is to be held again, and others go by it meanwhile.
+    private func expectDue(_ patch: JSONValue) async throws {
+        try await expectAsked(patch) { $0.own != nil && $0.isHoldDue }
+    }
+
+    private func expectAsked(_ patch: JSONValue, _ condition: (SubnetSnapshot) -> Bool) async throws {
         try await cluster.withStore { store in
+            _ = try await store.addressHints()
             try await cluster.hold(store)
             try await store.announceReadiness()
             try await SnapshotReader.during(store) { reader in
-                try await reader.wait { $0.own != nil }
+                try await reader.wait { $0.own != nil && !$0.isHoldDue }
                 cluster.server.patch("mine", with: patch)
-                try await reader.wait { $0.own == nil }
+                try await reader.wait(condition)
+                _ = try await store.addressHints()
                 let lease = try await cluster.hold(store)
-                try await reader.wait { $0.own == lease }
+                try await reader.wait { $0.own == lease && !$0.isHoldDue }
             }
         }
     }
@@ -137,26 +148,31 @@ internal import Testing
     @Test func `what somebody changes of the own node is published again`() async throws {
         let texts: [(String, JSONValue)] = [
             ("backend-data", "null"), ("kube-subnet-manager", .null), ("public-ip", "192.0.2.99"),
-            ("public-ip-overwrite", "203.0.113.1"), ("node-public-ip", "192.0.2.55"),
         ]
         for (key, text) in texts { try await expectReclaim(["metadata": ["annotations": [flannel + key: text]]]) }
+    }
+
+    @Test func `what somebody wants of the own node is told, and others go by the lease meanwhile`() async throws {
+        let texts: [(String, JSONValue)] = [("public-ip-overwrite", "203.0.113.1"), ("node-public-ip", "192.0.2.55")]
+        for (key, text) in texts { try await expectDue(["metadata": ["annotations": [flannel + key: text]]]) }
+        try await expectDue(["status": ["addresses": [["type": "InternalIP", "address": "192.0.2.66"]]]])
         #expect(cluster.annotations(of: "mine")["public-ip"] == "203.0.113.1")
     }
 
     @Test func `a changed subnet, another node of the same name, and the condition are followed`() async throws {
         try await expectReclaim(["spec": ["podCIDRs": ["10.244.77.0/24"]]])
         try await expectReclaim(["metadata": ["uid": "another"]])
-        try await expectReclaim(["status": ["conditions": [["type": "NetworkUnavailable", "status": "True"]]]])
+        try await expectDue(["status": ["conditions": [["type": "NetworkUnavailable", "status": "True"]]]])
         #expect(cluster.server.networkUnavailable(of: "mine")?.object?["status"] == "False")
     }
 
-    @Test func `a lease that was published before is told as soon as it is held`() async throws {
-        try await cluster.withStore { store in try await cluster.hold(store) }
+    @Test func `a lease that was published before is there, and due`() async throws {
+        let before = try await cluster.withStore { store in try await cluster.hold(store) }
         try await cluster.withStore { store in
             try await SnapshotReader.during(store) { reader in
-                try await reader.wait { $0.peers.count == 1 && $0.own == nil }
+                try await reader.wait { $0.peers.count == 1 && $0.own == before && $0.isHoldDue }
                 let lease = try await cluster.hold(store)
-                try await reader.wait { $0.own == lease }
+                try await reader.wait { $0.own == lease && !$0.isHoldDue }
             }
         }
     }

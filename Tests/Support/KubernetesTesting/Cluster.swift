@@ -25,6 +25,8 @@ struct Cluster {
     /// The nodes as text by their names.
     private(set) var nodes: [String: [UInt8]] = [:]
     private(set) var history: [Change] = []
+    /// The nodes of pods by `NAMESPACE/NAME`; "" for one that has none yet.
+    var pods: [String: String] = [:]
     /// The events by their names.
     var events: [String: JSONValue] = [:]
     /// Changes up to here are forgotten.

@@ -10,6 +10,8 @@ public enum RequestKind: Hashable, Sendable {
     case get
     /// A change of a node's status.
     case patchStatus
+    /// One pod.
+    case getPod
     /// A new event.
     case createEvent
     /// A change of an event.

@@ -144,6 +144,15 @@ extension KubernetesServer {
         case .get:
             guard let node = state.cluster.nodes[parts[3]] else { return notFound("nodes", parts[3]) }
             return Reply(status: 200, body: node)
+        case .getPod:
+            guard let node = state.cluster.pods["\(parts[3])/\(parts[5])"] else { return notFound("pods", parts[5]) }
+            return .document(
+                [
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": ["name": .string(parts[5]), "namespace": .string(parts[3])],
+                    "spec": node.isEmpty ? [:] : ["nodeName": .string(node)], "status": [:],
+                ]
+            )
         case .patchStatus:
             guard let node = state.cluster.node(parts[3]) else { return notFound("nodes", parts[3]) }
             guard let patch = try? JSONValue(parsing: request.body) else {

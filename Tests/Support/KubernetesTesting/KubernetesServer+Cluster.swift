@@ -35,6 +35,9 @@ extension KubernetesServer {
         }
     }
 
+    /// Puts a pod, `NAMESPACE/NAME`, on a node; "" for none yet.
+    public func put(pod: String, on node: String) { state.withLock { $0.cluster.pods[pod] = node } }
+
     /// A node as it is now.
     public func node(_ name: String) -> JSONNode? { state.withLock { $0.cluster.node(name).map { JSONNode($0) } } }
 

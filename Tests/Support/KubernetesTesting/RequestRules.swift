@@ -11,6 +11,7 @@ enum RequestRules {
         case ("GET", 3) where path == "/api/v1/nodes": return query["watch"] == nil ? .list : .watch
         case ("GET", 4) where path.hasPrefix("/api/v1/nodes/"): return .get
         case ("PATCH", 5) where path.hasPrefix("/api/v1/nodes/") && path.hasSuffix("/status"): return .patchStatus
+        case ("GET", 6) where path.hasPrefix("/api/v1/namespaces/") && path.contains("/pods/"): return .getPod
         case ("POST", 5) where path == "/api/v1/namespaces/default/events": return .createEvent
         case ("PATCH", 6) where path.hasPrefix("/api/v1/namespaces/default/events/"): return .patchEvent
         default: return nil
@@ -31,7 +32,7 @@ enum RequestRules {
             if request.query["allowWatchBookmarks"] != "true" { return "no bookmarks" }
             if UInt64(request.query["resourceVersion"] ?? "") == nil { return "no version" }
             return UInt64(request.query["timeoutSeconds"] ?? "") == nil ? "no time limit" : nil
-        case .get: return queryComplaint(request, allowed: [], required: [])
+        case .get, .getPod: return queryComplaint(request, allowed: [], required: [])
         case .patchStatus: return bodyComplaint(request, "application/strategic-merge-patch+json", patchComplaint)
         case .createEvent: return bodyComplaint(request, "application/json", eventComplaint)
         case .patchEvent:
