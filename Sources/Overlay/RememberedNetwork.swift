@@ -10,6 +10,8 @@ public struct RememberedNetwork: Hashable, Sendable {
     public var store: String?
     /// The network's configuration.
     public var configuration: NetworkConfiguration
+    /// Which addresses the store would have the node use; nil in files that do not say.
+    public var hints: AddressHints?
     /// The node's own lease.
     public var own: Lease
     /// Until when nobody else can have been given the own subnets, in seconds since 1970; nil when the lease does not end.
@@ -49,13 +51,15 @@ public struct RememberedNetwork: Hashable, Sendable {
                 (
                     try document.requiredMember("configuration"), try document.requiredMember("own"),
                     try document.member("validUntil")?.integer(in: 0...Int64.max),
-                    try document.requiredMember("peers").elements(), try document.member("store")?.string()
+                    try document.requiredMember("peers").elements(), try document.member("store")?.string(),
+                    try document.member("hints").map { (node) throws(JSONError) in try AddressHints(remembered: node) }
                 )
             }
             configuration = try NetworkConfiguration(read.0)
             own = try Lease(remembered: read.1)
             validUntil = read.2
             store = read.4
+            hints = read.5
             peers = try read.3.map { (node) throws(OverlayError) in try Lease(remembered: node) }
         } catch {
             throw OverlayError(
@@ -71,6 +75,7 @@ public struct RememberedNetwork: Hashable, Sendable {
         var document = JSONObject()
         document["store"] = store.map { .string($0) }
         document["configuration"] = configuration.json
+        document["hints"] = hints?.remembered
         document["own"] = own.remembered
         document["validUntil"] = validUntil.map { .integer($0) }
         // One by one: all together take ten times as much memory as their text.
@@ -101,5 +106,29 @@ extension Lease {
             throw OverlayError(.malformedText, "\(node.path(of: "Key")) is \"\(key)\"")
         }
         self.init(subnets: subnets, attributes: try LeaseAttributes(node))
+    }
+}
+
+extension AddressHints {
+    /// `{"requested":["192.0.2.1"],"known":[]}`.
+    fileprivate var remembered: JSONValue {
+        let texts = { (addresses: PerFamily<IPAddress>) in
+            JSONValue.strings(addresses.families.compactMap { addresses[$0]?.description })
+        }
+        return ["requested": texts(requested), "known": texts(known)]
+    }
+
+    fileprivate init(remembered node: JSONNode) throws(JSONError) {
+        self.init()
+        requested = Self.addresses(try node.member("requested")?.strings() ?? [])
+        known = Self.addresses(try node.member("known")?.strings() ?? [])
+    }
+
+    private static func addresses(_ texts: [String]) -> PerFamily<IPAddress> {
+        var addresses = PerFamily<IPAddress>()
+        for text in texts {
+            if let address = IPAddress(text) { addresses[address.family] = address }
+        }
+        return addresses
     }
 }

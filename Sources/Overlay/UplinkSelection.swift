@@ -16,6 +16,9 @@ public struct UplinkSelection: Hashable, Sendable {
     public var reachable: IPAddress?
     /// `--public-ip`, `--public-ipv6`: what is told to the other nodes instead of the interface's address.
     public var publicAddresses: PerFamily<IPAddress> = PerFamily()
+    /// What the store would have: its ``AddressHints/requested`` addresses count as if they were ``publicAddresses``, and
+    /// more; those by which it knows the node count where nothing else was asked for.
+    public var hints = AddressHints()
 
     /// Selects by the default routes.
     public init() {}
@@ -34,22 +37,19 @@ public struct UplinkSelection: Hashable, Sendable {
     ) throws(OverlayError) -> UplinkChoice {
         let ranked = candidates.sorted { $0.ranks(before: $1, family) }
         if isExplicit { return try explicit(family, ranked, lookUp) }
-        if let address = publicAddresses[family] {
+        if let address = publicAddress(family) {
+            let source = publicAddressSource(family)
             guard let candidate = ranked.first(where: { $0.has(address) }) else {
                 throw OverlayError(
                     .noUplink,
-                    "no interface has \(address), which \(Self.publicFlag(family)) names",
+                    "no interface has \(address), which \(source) names",
                     advice: "add the address to an interface, or name the interface with --iface (there are: "
                         + "\(Self.list(ranked)))"
                 )
             }
-            return UplinkChoice(
-                candidate,
-                address,
-                publicAddress: address,
-                "it has \(Self.publicFlag(family)) \(address)"
-            )
+            return UplinkChoice(candidate, address, publicAddress: address, "it has \(source) \(address)")
         }
+        if let choice = knownByStore(family, ranked) { return choice }
         guard let candidate = ranked.first(where: { $0.defaultRouteMetric[family] != nil }) else {
             throw OverlayError(
                 .noUplink,
@@ -58,7 +58,11 @@ public struct UplinkSelection: Hashable, Sendable {
             )
         }
         let metric = candidate.defaultRouteMetric[family] ?? 0
-        return try choice(candidate, family, "its default route has the lowest metric (\(metric))")
+        return try choice(
+            candidate,
+            family,
+            "its default route has the lowest metric (\(metric))\(unusedHint(family))"
+        )
     }
 
     private func explicit(
@@ -76,7 +80,7 @@ public struct UplinkSelection: Hashable, Sendable {
                 return UplinkChoice(
                     candidate,
                     address,
-                    publicAddress: publicAddresses[family] ?? address,
+                    publicAddress: publicAddress(family) ?? address,
                     "--iface \(name)"
                 )
             }
@@ -93,7 +97,7 @@ public struct UplinkSelection: Hashable, Sendable {
                 return UplinkChoice(
                     candidate,
                     address,
-                    publicAddress: publicAddresses[family] ?? address,
+                    publicAddress: publicAddress(family) ?? address,
                     "--iface-regex \(pattern)"
                 )
             }
@@ -127,7 +131,7 @@ public struct UplinkSelection: Hashable, Sendable {
                     "add one, or name another interface with --iface; deprecated and tentative addresses do not count"
             )
         }
-        return UplinkChoice(candidate, address, publicAddress: publicAddresses[family] ?? address, reason)
+        return UplinkChoice(candidate, address, publicAddress: publicAddress(family) ?? address, reason)
     }
 
     /// What a pattern of ``patterns`` says.
@@ -141,10 +145,6 @@ public struct UplinkSelection: Hashable, Sendable {
                 advice: "for all interfaces that begin with eth, write ^eth"
             )
         }
-    }
-
-    private static func publicFlag(_ family: AddressFamily) -> String {
-        family == .v4 ? "--public-ip" : "--public-ipv6"
     }
 
     private static func list(_ candidates: [UplinkCandidate]) -> String {

@@ -38,13 +38,19 @@ internal import Testing
                 )
             )
         }
-        let remembered = RememberedNetwork(
+        var remembered = RememberedNetwork(
             store: validUntil == nil ? nil : "file:///srv/network",
             configuration: try NetworkConfiguration(parsing: NetworkConfiguration.defaultText),
             own: lease(1),
             validUntil: validUntil,
             peers: (2..<100).map(lease)
         )
+        if validUntil == nil {
+            remembered.hints = AddressHints(
+                requested: PerFamily(v6: IPAddress("2001:db8::9")),
+                known: PerFamily(v4: IPAddress("192.0.2.9"), v6: IPAddress("2001:db8::1"))
+            )
+        }
         let path = RememberedNetwork.path(in: directory.appending("state"))
         try remembered.write(to: path)
         #expect(try RememberedNetwork(at: path) == remembered)

@@ -79,6 +79,51 @@ import Testing
         #expect(try choose(.v6) { $0.interfaces = ["198.51.100.5"] }.address == address("2001:db8:51::5"))
     }
 
+    @Test func `what the cluster knows the node by comes before the default route, and behind what was asked for`()
+        throws
+    {
+        let known = PerFamily(v4: try address("203.0.113.6"), v6: try address("2001:db8:51::5"))
+        var choice = try choose { $0.hints.known = known }
+        #expect(choice.name == "storage0" && choice.address == known.v4 && choice.publicAddress == known.v4)
+        #expect(choice.reason.contains("InternalIP 203.0.113.6"))
+        #expect(try choose(.v6) { $0.hints.known = known }.name == "eth1")
+        choice = try choose {
+            $0.hints.known = known
+            $0.interfaces = ["eth0"]
+        }
+        #expect(choice.name == "eth0" && choice.publicAddress == choice.address)
+        choice = try choose {
+            $0.hints.known = known
+            $0.publicAddresses.v4 = IPAddress("192.0.2.5")
+        }
+        #expect(choice.name == "eth0")
+        // Behind a translation of addresses no interface has it.
+        choice = try choose { $0.hints.known.v4 = IPAddress("100.64.0.1") }
+        #expect(choice.name == "eth1")
+        #expect(choice.reason.contains("(100)") && choice.reason.contains("InternalIP 100.64.0.1"))
+    }
+
+    @Test func `what an annotation asks for comes before flags about the public address`() throws {
+        var choice = try choose {
+            $0.hints.requested.v4 = IPAddress("203.0.113.6")
+            $0.hints.known.v4 = IPAddress("192.0.2.5")
+            $0.publicAddresses.v4 = IPAddress("198.51.100.5")
+        }
+        #expect(choice.name == "storage0" && "\(choice.publicAddress)" == "203.0.113.6")
+        #expect(choice.reason.contains("node-public-ip 203.0.113.6"))
+        choice = try choose {
+            $0.hints.requested.v4 = IPAddress("203.0.113.6")
+            $0.interfaces = ["eth0"]
+        }
+        #expect(choice.name == "eth0" && "\(choice.address)" == "192.0.2.5")
+        #expect("\(choice.publicAddress)" == "203.0.113.6")
+        let error = #expect(throws: OverlayError.self) {
+            try choose(.v6) { $0.hints.requested.v6 = IPAddress("2001:db8:99::1") }
+        }
+        #expect(error?.code == .noUplink)
+        #expect(error?.message.contains("the annotation node-public-ipv6") == true)
+    }
+
     @Test func `a pattern is matched with addresses first, then with names`() throws {
         #expect(try choose { $0.patterns = ["^203\\.0\\.113\\.6$"] }.address == address("203.0.113.6"))
         #expect(try choose { $0.patterns = ["^nothing", "^stor"] }.name == "storage0")
