@@ -234,8 +234,8 @@ let package = Package(
         .target(
             name: "Flanneld",
             dependencies: [
-                "EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "NFTables", "Netlink", "Overlay", "OverlayEtcd",
-                "OverlayFile", "PluginInstallation", "RouteNetlink",
+                "EtcdClient", "IPAddresses", "JSON", "KubernetesClient", "LinuxSystem", "NFTables", "Netlink", "Overlay",
+                "OverlayEtcd", "OverlayFile", "OverlayKubernetes", "PluginInstallation", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -386,7 +386,13 @@ let package = Package(
                 "scripted-plugin",
             ]
         ),
-        tests("FlanneldTests", ["Flanneld", "IPAddresses", "Overlay"]),
+        tests(
+            "FlanneldTests",
+            [
+                "Flanneld", "IPAddresses", "KubernetesClient", "LinuxSystem", "LinuxTesting", "Overlay",
+                "OverlayKubernetes",
+            ]
+        ),
         tests(
             "FlannelPluginTests",
             ["CNI", "CNIPlugin", "FlannelPlugin", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]

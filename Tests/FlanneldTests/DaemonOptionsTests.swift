@@ -94,11 +94,6 @@ import Testing
         #expect(changed.isJSON && changed.isVerbose)
     }
 
-    @Test func `Kubernetes is selected by its flag, whatever else is given`() throws {
-        #expect(try options("--ip-masq", "--kube-subnet-mgr", "--healthz-port=8081").store == .kubernetes)
-        #expect(try options("--kube-subnet-mgr", "--etcd-prefix=/x").store == .kubernetes)
-    }
-
     @Test(arguments: [
         ("--ip-masq=maybe", "neither true nor false"), ("--store=/var/lib/flannel", "file:///"),
         ("--store=file://relative", "file:///"), ("--healthz-port=65536", "1 to 65535"),

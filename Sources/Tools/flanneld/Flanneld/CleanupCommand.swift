@@ -89,7 +89,9 @@ struct CleanupCommand: Sendable {
             throw OverlayError(
                 error.code,
                 "nothing is left on this node, but the lease could not be given back: \(error.message)",
-                advice: "it ends by itself, or repeat the command with the daemon's flags when the store is there"
+                advice: options.store.isKubernetes
+                    ? "repeat the command with the daemon's flags when the API is there, or remove the node's annotations"
+                    : "it ends by itself, or repeat the command with the daemon's flags when the store is there"
             )
         }
     }

@@ -12,6 +12,10 @@ struct Complaints: Sendable {
         case store
         /// What the store holds.
         case entries
+        /// That the store could not be told that the node is ready.
+        case announcement
+        /// What the store does not let the node do, and what can be done without.
+        case limitations
         /// The interface towards the other nodes.
         case uplink
         /// Peers that are left out.

@@ -26,6 +26,7 @@ struct Daemon<Store: SubnetStore>: Service {
                     group.addTask { await server.run(options) }
                     group.addTask { await keeper.run() }
                     group.addTask { await keeper.follow() }
+                    group.addTask { await keeper.announceReadiness() }
                     group.addTask {
                         while !Task.isCancelled {
                             let change = await node.monitor.next()

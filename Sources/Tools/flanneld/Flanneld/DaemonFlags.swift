@@ -8,6 +8,15 @@ internal import ArgumentParser
 struct DaemonFlags: ParsableArguments {
     @Option(help: "Where leases are kept: file:///DIRECTORY.") var store = "file:///var/lib/flannel/network"
     @Option(help: "Use the subnets of Kubernetes nodes.") var kubeSubnetMgr = false
+    @Option(help: "URL of the Kubernetes API, in place of the kubeconfig file's; needed neither in a pod nor with one.")
+    var kubeApiUrl = ""
+    @Option(help: "Kubeconfig file that says where the Kubernetes API is and who asks.") var kubeconfigFile = ""
+    @Option(help: "What the annotations of Kubernetes nodes begin with.")
+    var kubeAnnotationPrefix = "flannel.alpha.coreos.com"
+    @Option(help: "File with the network's configuration, when the subnets are those of Kubernetes nodes.")
+    var netConfigPath = "/etc/kube-flannel/net-conf.json"
+    @Option(help: "Set the node's condition NetworkUnavailable to False when the node is ready.")
+    var setNodeNetworkUnavailable = true
     @Option(help: "Comma-separated addresses of etcd.")
     var etcdEndpoints = "http://127.0.0.1:4001,http://127.0.0.1:2379"
     @Option(help: "Prefix of the keys in etcd.") var etcdPrefix = "/coreos.com/network"
@@ -61,10 +70,12 @@ struct DaemonFlags: ParsableArguments {
                 "etcd-password", "iface", "iface-regex", "iface-can-reach", "public-ip", "public-ipv6", "subnet-file",
                 "subnet-lease-renew-margin", "lease-ttl", "cni-conf-dir", "cni-conf-template", "healthz-ip",
                 "healthz-port",
+                "kube-api-url", "kubeconfig-file", "kube-annotation-prefix", "net-config-path",
                 "state-dir", "log-format", "v", "iptables-resync", "vmodule", "log_backtrace_at",
             ],
             boolean: [
-                "kube-subnet-mgr", "ip-masq", "ip-masq-fully-random-disable", "iptables-forward-rules",
+                "kube-subnet-mgr", "set-node-network-unavailable", "ip-masq", "ip-masq-fully-random-disable",
+                "iptables-forward-rules",
                 "ip-blackhole-route",
             ]
         )

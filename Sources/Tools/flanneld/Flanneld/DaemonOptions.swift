@@ -3,6 +3,7 @@
 internal import ArgumentParser
 public import IPAddresses
 public import Overlay
+public import OverlayKubernetes
 
 /// What flanneld is told on the command line and in the environment.
 ///
@@ -13,7 +14,7 @@ public struct DaemonOptions: Hashable, Sendable {
         /// A directory, which several nodes may share.
         case directory(String)
         /// The Kubernetes API.
-        case kubernetes
+        case kubernetes(KubernetesStoreOptions)
         /// etcd.
         case etcd(EtcdOptions)
     }
@@ -95,11 +96,11 @@ public struct DaemonOptions: Hashable, Sendable {
         } catch let failure as FlagSpelling.Failure {
             throw OverlayError(.option, failure.description)
         } catch { throw OverlayError(.option, DaemonFlags.message(for: error)) }
-        try self.init(flags, isEtcdGiven: Self.namesEtcd(arguments, environment))
+        try self.init(flags, environment, isEtcdGiven: Self.namesEtcd(arguments, environment))
     }
 
-    private init(_ flags: DaemonFlags, isEtcdGiven: Bool) throws(OverlayError) {
-        store = try Self.store(flags, isEtcdGiven: isEtcdGiven)
+    private init(_ flags: DaemonFlags, _ environment: [String], isEtcdGiven: Bool) throws(OverlayError) {
+        store = try Self.store(flags, environment, isEtcdGiven: isEtcdGiven)
         uplink = UplinkSelection()
         uplink.interfaces = flags.iface
         uplink.patterns = flags.ifaceRegex
@@ -150,8 +151,12 @@ public struct DaemonOptions: Hashable, Sendable {
         log = try LogOptions(format: flags.logFormat, verbosity: flags.verbosity)
     }
 
-    private static func store(_ flags: DaemonFlags, isEtcdGiven: Bool) throws(OverlayError) -> Store {
-        if flags.kubeSubnetMgr { return .kubernetes }
+    private static func store(
+        _ flags: DaemonFlags,
+        _ environment: [String],
+        isEtcdGiven: Bool
+    ) throws(OverlayError) -> Store {
+        if flags.kubeSubnetMgr { return .kubernetes(try kubernetes(flags, environment)) }
         if isEtcdGiven {
             let endpoints = flags.etcdEndpoints.split(separator: ",").map(String.init)
             for endpoint in endpoints where !endpoint.hasPrefix("http://") && !endpoint.hasPrefix("https://") {
@@ -242,7 +247,8 @@ public struct DaemonOptions: Hashable, Sendable {
         )
     }
 
-    private static func absolute(_ path: String, _ flag: String) throws(OverlayError) -> String {
+    /// A path that does not depend on where the daemon is started.
+    static func absolute(_ path: String, _ flag: String) throws(OverlayError) -> String {
         guard path.hasPrefix("/") else {
             throw OverlayError(.option, "--\(flag) \"\(path)\" is no absolute path")
         }

@@ -81,7 +81,9 @@ public enum FlanneldCommand {
                flanneld uninstall-cni [--cni-bin-dir DIRECTORY]
                                            take them away, and put back what was there before
 
-        Each flag can be given in the environment: --ip-masq as FLANNELD_IP_MASQ=true.
+        Each flag can be given in the environment: --ip-masq as FLANNELD_IP_MASQ=true. With --kube-subnet-mgr, NODE_NAME, or
+        POD_NAME and POD_NAMESPACE, say which node this is; EVENT_QUEUE_DEPTH and CONT_WHEN_CACHE_NOT_READY are without
+        effect.
 
         \(DaemonFlags.helpMessage(columns: 100))
         """

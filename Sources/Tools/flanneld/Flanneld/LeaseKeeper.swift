@@ -13,8 +13,9 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
     /// Rung when the lease is lost, when the node is reached otherwise, and to read the configuration again.
     let bell: Bell
 
-    private static var shortest: Duration { .milliseconds(200) }
-    private static var longest: Duration { .seconds(5) }
+    /// How long is waited after a first failure, and how long after many.
+    static var shortest: Duration { .milliseconds(200) }
+    static var longest: Duration { .seconds(5) }
 
     /// Works until the task is cancelled.
     func run() async {
@@ -26,6 +27,7 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
             if addresses != former { store.reconnect() }
             do throws(OverlayError) {
                 let configuration = try await configuration()
+                await node.use(try await store.addressHints())
                 // Only with a network it is known which addresses count.
                 if addresses.families.isEmpty { addresses = await node.localAddresses }
                 if let description = await node.description() {
@@ -34,7 +36,7 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
                         in: configuration,
                         previous: await node.previousSubnets()
                     )
-                    await node.use(held)
+                    await node.use(held, for: description)
                     delay = Self.shortest
                     await bell.wait(atMost: held.renewal)
                     continue
@@ -42,6 +44,7 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
                 // An uplink that appears rings.
                 await node.tell()
             } catch { await node.noteLeaseProblem(error) }
+            await node.noteLimitations(store.limitations)
             await bell.wait(atMost: delay)
             delay = min(delay * 2, Self.longest)
         }

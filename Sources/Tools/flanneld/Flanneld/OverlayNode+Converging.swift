@@ -45,7 +45,8 @@ extension OverlayNode {
     /// Whoever looks for the uplink may be the first to see a new one, not only who was told of a change. Where a family
     /// has no address now, what they were told last still counts.
     private var isMisaddressed: Bool {
-        guard let told = own?.attributes.publicAddresses else { return false }
+        guard let own else { return false }
+        let told = offered ?? own.attributes.publicAddresses
         let found = uplink.publicAddresses
         return found.families.contains { told[$0] != found[$0] }
     }
@@ -70,9 +71,11 @@ extension OverlayNode {
         let families = AddressFamily.allCases.filter {
             configuration?.families[$0] != nil || pending?.families[$0] != nil
         }
-        guard !families.isEmpty else { return }
+        guard !families.isEmpty, let hints else { return }
         let before = uplink
-        do throws(NetlinkError) { try uplink.update(options.uplink, families, socket) } catch {
+        var selection = options.uplink
+        selection.hints = hints
+        do throws(NetlinkError) { try uplink.update(selection, families, socket) } catch {
             complain(.uplink, ["\(error)"])
             return
         }

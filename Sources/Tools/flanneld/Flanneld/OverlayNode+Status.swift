@@ -4,6 +4,7 @@ internal import IPAddresses
 internal import JSON
 internal import LinuxSystem
 internal import Overlay
+internal import OverlayKubernetes
 internal import RouteNetlink
 
 extension OverlayNode {
@@ -23,6 +24,7 @@ extension OverlayNode {
             "lastRead": counters.lastSnapshot > 0 ? .string(Timestamp.text(counters.lastSnapshot)) : .null,
             "problems": .strings(
                 complaints[.configuration] + complaints[.lease] + complaints[.store] + complaints[.entries]
+                    + complaints[.announcement]
             ),
         ]
         document["peers"] = peers
@@ -30,7 +32,8 @@ extension OverlayNode {
             progress.lastRepair.map { ["at": .string(Timestamp.text($0.at)), "what": .string($0.what)] } ?? .null
         document["warnings"] = .strings(
             complaints[.kernel] + complaints[.routes] + complaints[.rules] + complaints[.record]
-                + complaints[.memory] + complaints[.healthPort] + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
+                + complaints[.memory] + complaints[.healthPort] + complaints[.limitations]
+                + (BridgeNetfilter.isOn ? [] : [BridgeNetfilter.advice])
         )
         return .object(document)
     }
@@ -97,7 +100,7 @@ extension DaemonOptions.Store {
         switch self {
         case .directory(let path): "file://\(path)"
         case .etcd(let options): "etcd \(options.endpoints.joined(separator: ",")) \(options.prefix)"
-        case .kubernetes: "Kubernetes"
+        case .kubernetes(let options): options.summary
         }
     }
 }

@@ -112,6 +112,7 @@ extension OverlayNode {
         case .ready:
             log.info("ready")
             systemd.ready("ready")
+            readiness.ring()
         case .degraded:
             log.error("degraded: \(status.lastError)")
             systemd.status("degraded: \(status.lastError)")

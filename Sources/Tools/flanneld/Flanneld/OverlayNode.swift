@@ -18,6 +18,8 @@ actor OverlayNode {
     let systemd: SystemdNotifier
     let monitor: KernelMonitor
     let ticker: Ticker
+    /// Rung when the node has got ready.
+    let readiness = Bell()
     private nonisolated let executor: BlockingExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -32,6 +34,10 @@ actor OverlayNode {
     var own: Lease?
     var snapshot: SubnetSnapshot?
     var uplink = UplinkView()
+    /// Which addresses the store would have this node use; nil until that is known.
+    var hints: AddressHints?
+    /// How others reach this node by what the store was told, which may have had another word with them.
+    private(set) var offered: PerFamily<IPAddress>?
     /// The nodes whose leases were there a moment ago.
     var departed = DepartedPeers()
 
@@ -86,6 +92,7 @@ actor OverlayNode {
         self.systemd = systemd
         files = try NodeFiles(options)
         record = try NodeRecord(at: NodeRecord.path(in: options.stateDirectory))
+        if !options.store.isKubernetes { hints = AddressHints() }
         wasReady = files.wasReady
         told = wasReady ? StatusFile(at: files.statusFile) : nil
         executor = try BlockingExecutor()
@@ -144,8 +151,9 @@ actor OverlayNode {
         return pending ?? configuration
     }
 
-    /// Takes over the own lease.
-    func use(_ held: HeldLease) {
+    /// Takes over the own lease, which was held for what a description says.
+    func use(_ held: HeldLease, for description: NodeDescription) {
+        offered = description.publicAddresses
         leaseProblem = nil
         complain(.lease, [])
         counters.noteRenewal()
@@ -171,8 +179,9 @@ actor OverlayNode {
 
     /// Takes over all leases.
     ///
-    /// - Returns: Whether the own lease is still there, as far as the store can tell.
+    /// - Returns: Whether the own lease is still there, as far as the store can tell, and need not be held again.
     func use(_ snapshot: SubnetSnapshot) -> Bool {
+        let wasHoldDue = self.snapshot?.isHoldDue ?? false
         complain(.entries, snapshot.problems.map(\.description))
         counters.noteSnapshot(snapshot)
         // What the store knew before it could not be read any more, this node knows already. Where nothing was read yet, as
@@ -191,8 +200,9 @@ actor OverlayNode {
             self.snapshot = snapshot
             tell()
         }
-        guard let own else { return true }
-        return snapshot.own?.subnets == own.subnets
+        // Without a lease it is asked for again and again anyway, and here at once.
+        guard let own else { return !snapshot.isHoldDue || wasHoldDue }
+        return snapshot.own?.subnets == own.subnets && !snapshot.isHoldDue
     }
 
     /// Notes why there is no lease; without anything else to go by, uses what was known in an earlier boot.
@@ -213,6 +223,7 @@ actor OverlayNode {
         }
         log.warning("\(reason); uses what was known last, \(remembered.peers.count) peers")
         configuration = remembered.configuration
+        if hints == nil { hints = remembered.hints ?? AddressHints() }
         own = remembered.own
         validUntil = remembered.validUntil
         snapshot = SubnetSnapshot(own: remembered.own, peers: remembered.peers, outage: leaseProblem)
@@ -221,7 +232,7 @@ actor OverlayNode {
     }
 
     /// What was known in an earlier boot; nil where there is nothing that can be read, or it is of another store.
-    private func remembered() -> RememberedNetwork? {
+    func remembered() -> RememberedNetwork? {
         if case .read(let known) = memory { return known }
         var known: RememberedNetwork?
         do throws(OverlayError) {
@@ -254,13 +265,15 @@ actor OverlayNode {
         isUnsaved = false
         nextSave = now + 10_000_000_000
         setTicker()
-        return RememberedNetwork(
+        var remembered = RememberedNetwork(
             store: options.store.summary,
             configuration: configuration,
             own: own,
             validUntil: validUntil,
             peers: snapshot.peers
         )
+        if options.store.isKubernetes { remembered.hints = hints }
+        return remembered
     }
 
     /// Has the node woken up when there is something to do.
@@ -268,36 +281,5 @@ actor OverlayNode {
         let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
         let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling]
         ticker.expect(told?.state, due: dues.compactMap(\.self).reduce(progress.due, min))
-    }
-
-    /// The subnets to prefer where there is no lease.
-    func previousSubnets() -> PerFamily<IPPrefix> {
-        if let own { return own.subnets }
-        if let file = try? SubnetFile(at: files.subnetFile) { return file.subnet }
-        return remembered()?.own.subnets ?? PerFamily()
-    }
-}
-
-extension PerFamily where Value == IPPrefix {
-    /// The subnets, separated by "and".
-    var summary: String { families.compactMap { self[$0] }.map(\.description).joined(separator: " and ") }
-}
-
-extension NetworkConfiguration {
-    /// The networks and the backend, on one line.
-    var summary: String {
-        let networks = families.families.compactMap { families[$0]?.network.description }.joined(separator: " and ")
-        return "\(networks), backend \(backend.summary)"
-    }
-}
-
-extension NetworkConfiguration.Backend {
-    /// The backend's name, and its most important options.
-    var summary: String {
-        switch self {
-        case .vxlan(let options): "vxlan (VNI \(options.vni)\(options.directRouting ? ", DirectRouting" : ""))"
-        case .hostGateway: "host-gw"
-        case .alloc: "alloc"
-        }
     }
 }

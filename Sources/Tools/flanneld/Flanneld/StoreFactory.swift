@@ -4,6 +4,7 @@ internal import EtcdClient
 internal import Overlay
 internal import OverlayEtcd
 internal import OverlayFile
+internal import OverlayKubernetes
 
 /// Makes the store that the options name.
 struct StoreFactory: Sendable {
@@ -29,12 +30,13 @@ struct StoreFactory: Sendable {
                 throw error
             }
             await store.shutdown()
-        case .kubernetes:
-            throw OverlayError(
-                .option,
-                "--kube-subnet-mgr is not built yet",
-                advice: "use a shared directory with --store, or --etcd-endpoints"
-            )
+        case .kubernetes(let settings):
+            let store = try KubernetesSubnetStore(settings)
+            do throws(OverlayError) { try await body(store) } catch {
+                await store.shutdown()
+                throw error
+            }
+            await store.shutdown()
         }
     }
 
