@@ -234,8 +234,8 @@ let package = Package(
         .target(
             name: "Flanneld",
             dependencies: [
-                "EtcdClient", "IPAddresses", "JSON", "KubernetesClient", "LinuxSystem", "NFTables", "Netlink", "Overlay",
-                "OverlayEtcd", "OverlayFile", "OverlayKubernetes", "PluginInstallation", "RouteNetlink",
+                "EtcdClient", "IPAddresses", "JSON", "KubernetesClient", "LinuxSystem", "NFTables", "Netlink",
+                "Overlay", "OverlayEtcd", "OverlayFile", "OverlayKubernetes", "PluginInstallation", "RouteNetlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -281,7 +281,7 @@ let package = Package(
         .target(
             name: "KubernetesTesting",
             dependencies: [
-                "JSON", .product(name: "NIOCore", package: "swift-nio"),
+                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -319,9 +319,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CNI", "CProcessControl", "EtcdTesting", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting",
-                "Overlay",
-                "RouteNetlink",
+                "CNI", "CProcessControl", "EtcdTesting", "IPAddresses", "JSON", "KubernetesTesting", "LinuxSystem",
+                "LinuxTesting", "Overlay", "RouteNetlink",
             ]
         ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),

@@ -15,7 +15,7 @@ struct FollowingTests {
     static let network =
         #"{"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:10:244::/48","Backend":{"Type":"vxlan"}}"#
 
-    @Test(arguments: [OverlayStore.directory, .etcd])
+    @Test(arguments: [OverlayStore.directory, .etcd, .kubernetes])
     func `another address of the uplink is followed at once by the node and by its peers`(store: OverlayStore) throws {
         let cluster = try OverlayCluster(2, network: Self.network, store: store)
         try cluster.start()

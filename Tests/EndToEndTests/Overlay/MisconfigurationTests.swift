@@ -19,14 +19,14 @@ struct MisconfigurationTests {
     /// Writes the network's configuration, as a person does, and has all nodes read it.
     private func configure(_ cluster: OverlayCluster, _ store: OverlayStore, _ text: String) throws {
         switch store {
-        case .directory:
-            try File.replace("\(cluster.shared)/config.json", with: Array(text.utf8), mode: 0o644)
+        case .directory, .kubernetes:
+            try File.replace(cluster.configurationFile, with: Array(text.utf8), mode: 0o644)
         case .etcd: try cluster.etcd.control("put", "/coreos.com/network/config", text)
         }
         for node in cluster.nodes { try node.send(SIGHUP) }
     }
 
-    @Test(arguments: [OverlayStore.directory, .etcd])
+    @Test(arguments: [OverlayStore.directory, .etcd, .kubernetes])
     func `a slip in the configuration costs no node its lease`(store: OverlayStore) throws {
         let cluster = try OverlayCluster(2, network: Self.network, store: store, flags: ["--lease-ttl", "4"])
         try cluster.start([.v4])

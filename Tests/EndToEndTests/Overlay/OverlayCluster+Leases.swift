@@ -18,6 +18,7 @@ extension OverlayCluster {
 
     /// All leases.
     func leases() throws -> [HeldSubnet] {
+        if (try? api) != nil { return try leasesInKubernetes() }
         guard let etcd = try? etcd else { return try leasesInDirectory() }
         let prefix = "/coreos.com/network/subnets/"
         var leases: [HeldSubnet] = []

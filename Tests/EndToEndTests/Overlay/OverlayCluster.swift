@@ -2,6 +2,7 @@
 
 import EtcdTesting
 import IPAddresses
+import KubernetesTesting
 import LinuxSystem
 import LinuxTesting
 import Testing
@@ -12,6 +13,8 @@ enum OverlayStore: String, Sendable, CustomTestStringConvertible {
     case directory
     /// An etcd that the nodes reach over the segments.
     case etcd
+    /// A scripted API server that the nodes reach over the segments.
+    case kubernetes
 
     var testDescription: String { rawValue }
 }
@@ -23,6 +26,7 @@ final class OverlayCluster: @unchecked Sendable {
     let nodes: [OverlayNode]
     private let directory: TemporaryDirectory
     private let server: EtcdServer?
+    private let kubernetes: KubernetesServer?
 
     /// The directory that all nodes share.
     var shared: String { directory.appending("shared") }
@@ -30,10 +34,21 @@ final class OverlayCluster: @unchecked Sendable {
     /// The etcd that all nodes use.
     var etcd: EtcdServer {
         get throws {
-            guard let server else { throw TestFailure("this cluster's store is a directory") }
+            guard let server else { throw TestFailure("this cluster's store is not etcd") }
             return server
         }
     }
+
+    /// The API that all nodes use.
+    var api: KubernetesServer {
+        get throws {
+            guard let kubernetes else { throw TestFailure("this cluster's store is not Kubernetes") }
+            return kubernetes
+        }
+    }
+
+    /// The network's configuration, as all nodes read it.
+    var configurationFile: String { "\(shared)/config.json" }
 
     /// The address of etcd: that of the router, which all segments reach.
     static var etcdAddress: String { "192.0.1.254" }
@@ -41,12 +56,14 @@ final class OverlayCluster: @unchecked Sendable {
     /// - Parameters:
     ///   - network: The network's configuration.
     ///   - options: What etcd is started with, where it is the store.
+    ///   - kubernetesOptions: What the API server is started with, where it is the store.
     ///   - segmentOf: The segment that a node is on, by its number.
     init(
         _ count: Int,
         network: String,
         store: OverlayStore = .directory,
         options: EtcdServer.Options = EtcdServer.Options(),
+        kubernetesOptions: KubernetesServer.Options = KubernetesServer.Options(),
         flags: [String] = [],
         segmentOf: (Int) -> Int = { _ in 1 }
     ) throws {
@@ -62,6 +79,7 @@ final class OverlayCluster: @unchecked Sendable {
             switch store {
             case .directory: ["--store", "file://\(directory.appending("shared"))"]
             case .etcd: ["--etcd-endpoints", "\(options.scheme)://\(options.address):2379"]
+            case .kubernetes: ["--kube-subnet-mgr", "--net-config-path", directory.appending("shared/config.json")]
             }
         var nodes: [OverlayNode] = []
         for number in 1...count {
@@ -95,6 +113,14 @@ final class OverlayCluster: @unchecked Sendable {
             self.server = server
         } else {
             server = nil
+        }
+        kubernetes = store == .kubernetes ? try Self.startKubernetes(segments, kubernetesOptions) : nil
+        if let kubernetes {
+            for node in nodes {
+                kubernetes.put(Self.document(node.number, segmentOf(node.number)))
+                node.environment = ["NODE_NAME=node\(node.number)"]
+                if kubernetesOptions.certificate == nil { node.flags += ["--kube-api-url", kubernetes.url] }
+            }
         }
         self.directory = directory
         self.segments = segments

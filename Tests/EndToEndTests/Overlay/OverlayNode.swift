@@ -13,6 +13,8 @@ final class OverlayNode: @unchecked Sendable {
     let number: Int
     /// What flanneld is started with besides what follows from the number.
     var flags: [String]
+    /// The variables that flanneld is started with, `NAME=value`.
+    var environment: [String] = []
     private var daemon: ChildProcess?
     private let log: String
 
@@ -30,6 +32,7 @@ final class OverlayNode: @unchecked Sendable {
         // Beside the shell: nsenter would stop itself with a successor that is stopped, and never go on.
         let words = host.entering(
             ["/bin/sh", "-c", "\"$@\" 2>> \(log) & echo $! > /run/flanneld.pid; wait $!", "sh"] + wrapper
+                + (environment.isEmpty ? [] : ["/usr/bin/env"] + environment)
                 + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
         )
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])

@@ -41,15 +41,21 @@ struct OverlayPacketTests {
     }
 
     /// The store changes nothing about packets: of each layout one network is enough, but for the long form.
-    static var layoutsForEtcd: [(Layout, Families)] {
+    static var layoutsForOthers: [(Layout, Families)] {
         BuiltProducts.runsLong
             ? layouts.flatMap { layout in Families.all.map { (layout, $0) } }
             : Array(zip(layouts, Families.all.reversed()))
     }
 
-    @Test(.requiresPrograms("etcd", "etcdctl"), arguments: layoutsForEtcd)
+    @Test(.requiresPrograms("etcd", "etcdctl"), arguments: layoutsForOthers)
     func `with leases in etcd containers of all nodes reach each other`(layout: Layout, families: Families) throws {
         try expectMesh(layout, families, .etcd)
+    }
+
+    @Test(arguments: layoutsForOthers)
+    func `with Kubernetes' subnets containers of all nodes reach each other`(layout: Layout, families: Families) throws
+    {
+        try expectMesh(layout, families, .kubernetes)
     }
 
     private func expectMesh(_ layout: Layout, _ families: Families, _ store: OverlayStore) throws {

@@ -6,7 +6,7 @@ internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
 
-/// A Kubernetes API server for tests, on a loopback address: nodes and events over real HTTP and TLS, as the API's
+/// A Kubernetes API server for tests, on a loopback address or in another network namespace: nodes and events over real HTTP and TLS, as the API's
 /// documentation describes them, and whatever may go wrong with them.
 ///
 /// It is strict: a request that a well-behaved client would not send is answered as the API would, and noted in
@@ -16,6 +16,10 @@ public final class KubernetesServer: Sendable {
     public struct Options: Sendable {
         /// The address to listen on: each server has one of its own, or another could take its port while it is stopped.
         public var address = "127.\(Int.random(in: 1...254)).\(Int.random(in: 1...254)).\(Int.random(in: 1...254))"
+        /// The file of the network namespace to listen in; nil for the caller's.
+        public var namespace: String?
+        /// The port to listen on; 0 for any that is free.
+        public var port: UInt16 = 0
         /// The files of the server's certificate and its key, in PEM; nil for HTTP.
         public var certificate: (certificate: String, key: String)?
         /// The file of the authority that must have signed the client's certificate.
@@ -30,7 +34,7 @@ public final class KubernetesServer: Sendable {
     struct State {
         var options: Options
         var cluster = Cluster()
-        var port = 0
+        var port: UInt16
         var listener: (any Channel)?
         var connections: [ObjectIdentifier: any Channel] = [:]
         var watchers: [ObjectIdentifier: Watcher] = [:]
@@ -56,7 +60,7 @@ public final class KubernetesServer: Sendable {
 
     /// Starts a server.
     public init(_ options: Options = Options()) throws {
-        state = Mutex(State(options: options))
+        state = Mutex(State(options: options, port: options.port))
         if let files = options.certificate {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
@@ -86,7 +90,7 @@ public final class KubernetesServer: Sendable {
     }
 
     /// The port of the server, which stays the same when it is started again.
-    public var port: Int { state.withLock { $0.port } }
+    public var port: UInt16 { state.withLock { $0.port } }
 
     /// All requests so far.
     public var requests: [RecordedRequest] { state.withLock { $0.requests } }
@@ -116,10 +120,16 @@ public final class KubernetesServer: Sendable {
                     self.state.withLock { $0.connections[ObjectIdentifier(channel)] = channel }
                 }
             }
-        let listener = try bootstrap.bind(host: options.address, port: port).wait()
+        let bound =
+            if let namespace = options.namespace {
+                bootstrap.withBoundSocket(try ListeningSocket.open(options.address, port, in: namespace))
+            } else {
+                bootstrap.bind(host: options.address, port: Int(port))
+            }
+        let listener = try bound.wait()
         state.withLock { state in
             state.listener = listener
-            state.port = listener.localAddress?.port ?? 0
+            state.port = listener.localAddress?.port.flatMap { UInt16(exactly: $0) } ?? port
         }
     }
 
