@@ -71,7 +71,7 @@ struct EtcdAccessTests {
     }
 
     @Test func `a certificate from elsewhere is told, and forwarding goes on`() throws {
-        let certificates = try Certificates(serverAddress: OverlayCluster.etcdAddress)
+        let certificates = try Certificates(serverAddress: OverlayCluster.serverAddress)
         let files = { (authority: String, client: String) in
             [
                 "-cafile", certificates.certificate(authority), "-certfile", certificates.certificate(client),
@@ -123,7 +123,7 @@ struct EtcdAccessTests {
     }
 
     @Test func `certificates that are not there yet are waited for`() throws {
-        let certificates = try Certificates(serverAddress: OverlayCluster.etcdAddress)
+        let certificates = try Certificates(serverAddress: OverlayCluster.serverAddress)
         var options = EtcdServer.Options()
         options.scheme = "https"
         options.arguments = [

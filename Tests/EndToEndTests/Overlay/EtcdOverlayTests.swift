@@ -133,7 +133,7 @@ struct EtcdOverlayTests {
         let subnets = try node.subnets()
         try node.stop()
         etcd.kill()
-        try Self.reboot(node)
+        try node.loseBoot()
         try node.start()
         try cluster.waitUntilConnected("a start without etcd", addresses)
         #expect(try node.subnets() == subnets)
@@ -150,20 +150,13 @@ struct EtcdOverlayTests {
         try cluster.expectMesh(addresses)
     }
 
-    /// What a reboot does: devices, rules, and `/run` are gone, the disk is not.
-    private static func reboot(_ node: OverlayNode) throws {
-        try node.host.shell(
-            "rm -rf /run/flannel; ip link del flannel.1; ip link del flannel-v6.1; nft flush ruleset"
-        )
-    }
-
     @Test func `without etcd a node whose lease has ended waits`() throws {
         let cluster = try OverlayCluster(2, network: Self.network, store: .etcd, flags: ["--lease-ttl", "4"])
         try cluster.start()
         let node = cluster.nodes[0]
         try node.stop()
         try cluster.etcd.kill()
-        try Self.reboot(node)
+        try node.loseBoot()
         usleep(4_500_000)
         try node.start()
         try node.wait("a word on why it waits") { node.lastError.contains("192.0.1.254:2379") }

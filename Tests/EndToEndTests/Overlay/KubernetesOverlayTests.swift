@@ -128,7 +128,7 @@ struct KubernetesOverlayTests {
         let subnets = try node.subnets()
         try node.stop()
         api.stop()
-        try Self.reboot(node)
+        try node.loseBoot()
         // The disk of one node in another: what is known is of no use there.
         node.environment = ["NODE_NAME=node3"]
         try node.start()
@@ -153,13 +153,6 @@ struct KubernetesOverlayTests {
         #expect(try node.subnets() == subnets)
         try cluster.waitUntilMended("the return of the API", addresses)
         try cluster.expectGoodManners()
-    }
-
-    /// What a reboot does: devices, rules, and `/run` are gone, the disk is not.
-    private static func reboot(_ node: OverlayNode) throws {
-        try node.host.shell(
-            "rm -rf /run/flannel; ip link del flannel.1; ip link del flannel-v6.1; nft flush ruleset"
-        )
     }
 
     @Test func `a node that is deleted and made anew is one again, with the subnets that it gets`() throws {

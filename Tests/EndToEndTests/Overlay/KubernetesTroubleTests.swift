@@ -122,9 +122,7 @@ struct KubernetesTroubleTests {
         let before = try cluster.nodes.map(Self.programmed)
         for node in cluster.nodes {
             try node.stop()
-            try node.host.shell(
-                "rm -rf /run/flannel; ip link del flannel.1; ip link del flannel-v6.1; nft flush ruleset"
-            )
+            try node.loseBoot()
             try node.start()
         }
         for node in cluster.nodes { try node.wait("being ready") { node.isReady } }
@@ -157,8 +155,23 @@ struct KubernetesTroubleTests {
         ).split(separator: "\n").map { String($0) }.sorted()
     }
 
+    @Test func `what the cluster does not allow is named, and waited for`() throws {
+        let cluster = try OverlayCluster(1, network: KubernetesOverlayTests.network, store: .kubernetes)
+        let (node, api) = (cluster.nodes[0], try cluster.api)
+        for (kind, what) in [(RequestKind.get, "nodes/node1"), (.patchStatus, "nodes/node1/status")] {
+            api.forbid([kind])
+            try node.start()
+            try node.wait("a word on \(what)") { node.lastError.contains("\(what) is forbidden") }
+            #expect(node.lastError.contains("check the ClusterRole") && node.state == "starting")
+            if kind == .get { try node.stop() }
+        }
+        api.forbid([])
+        try node.wait("being ready", atMost: .seconds(10)) { node.isReady }
+        try cluster.expectGoodManners()
+    }
+
     @Test func `a pod's own account leads to the API and to the node, with each token that it is given`() throws {
-        let certificates = try Certificates(serverAddress: OverlayCluster.etcdAddress)
+        let certificates = try Certificates(serverAddress: OverlayCluster.serverAddress)
         var options = KubernetesServer.Options()
         options.certificate = (certificates.certificate("server"), certificates.key("server"))
         options.tokens = ["first"]
@@ -176,7 +189,7 @@ struct KubernetesTroubleTests {
             try node.host.shell("echo first > \(account)/token")
             api.put(pod: "kube-flannel/flannel-\(node.number)", on: "node\(node.number)")
             node.environment = [
-                "KUBERNETES_SERVICE_HOST=\(OverlayCluster.etcdAddress)", "KUBERNETES_SERVICE_PORT=6443",
+                "KUBERNETES_SERVICE_HOST=\(OverlayCluster.serverAddress)", "KUBERNETES_SERVICE_PORT=6443",
                 "POD_NAME=flannel-\(node.number)", "POD_NAMESPACE=kube-flannel",
             ]
         }

@@ -15,7 +15,7 @@ extension OverlayCluster {
         _ options: KubernetesServer.Options
     ) throws -> KubernetesServer {
         var options = options
-        (options.address, options.port) = (etcdAddress, 6443)
+        (options.address, options.port) = (serverAddress, 6443)
         options.namespace = "/proc/\(segments.process)/ns/net"
         return try KubernetesServer(options)
     }

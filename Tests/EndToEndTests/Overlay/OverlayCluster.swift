@@ -50,8 +50,8 @@ final class OverlayCluster: @unchecked Sendable {
     /// The network's configuration, as all nodes read it.
     var configurationFile: String { "\(shared)/config.json" }
 
-    /// The address of etcd: that of the router, which all segments reach.
-    static var etcdAddress: String { "192.0.1.254" }
+    /// The address of the store's server: that of the router, which all segments reach.
+    static var serverAddress: String { "192.0.1.254" }
 
     /// - Parameters:
     ///   - network: The network's configuration.
@@ -73,7 +73,7 @@ final class OverlayCluster: @unchecked Sendable {
         try File.replace(directory.appending("shared/config.json"), with: Array(network.utf8), mode: 0o644)
         try segments.shell("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
         var options = options
-        options.address = Self.etcdAddress
+        options.address = Self.serverAddress
         options.wrapper = ["/usr/bin/nsenter", "--target", "\(segments.process)", "--net", "--"]
         let storeFlags =
             switch store {

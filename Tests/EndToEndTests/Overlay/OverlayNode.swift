@@ -53,6 +53,11 @@ final class OverlayNode: @unchecked Sendable {
         try host.shell("until [ -s /run/flanneld.pid ]; do sleep 0.01; done; kill -\(signal) $(cat /run/flanneld.pid)")
     }
 
+    /// Does what a reboot does, while flanneld does not run: devices, rules, and `/run/flannel` are gone, the disk is not.
+    func loseBoot() throws {
+        try host.shell("rm -rf /run/flannel; ip link del flannel.1; ip link del flannel-v6.1; nft flush ruleset")
+    }
+
     /// What flanneld has logged.
     var logged: String { (try? String(decoding: File.contents(of: log), as: UTF8.self)) ?? "" }
 
