@@ -17,7 +17,7 @@ extension KubernetesClientOptions {
             }
             throw KubernetesError(
                 .configuration,
-                "\(name) is not set: this is no pod of a cluster; name a kubeconfig file or the API's URL"
+                "\(name) is not set: this is no pod of a cluster"
             )
         }
         let host = try variable("KUBERNETES_SERVICE_HOST")

@@ -8,7 +8,7 @@ internal import ArgumentParser
 struct DaemonFlags: ParsableArguments {
     @Option(help: "Where leases are kept: file:///DIRECTORY.") var store = "file:///var/lib/flannel/network"
     @Option(help: "Use the subnets of Kubernetes nodes.") var kubeSubnetMgr = false
-    @Option(help: "URL of the Kubernetes API, in place of the kubeconfig file's; needed neither in a pod nor with one.")
+    @Option(help: "URL of the Kubernetes API, in place of the kubeconfig file's; pods know it without.")
     var kubeApiUrl = ""
     @Option(help: "Kubeconfig file that says where the Kubernetes API is and who asks.") var kubeconfigFile = ""
     @Option(help: "What the annotations of Kubernetes nodes begin with.")

@@ -27,25 +27,37 @@ extension DaemonOptions {
         _ environment: [String]
     ) throws(OverlayError) -> KubernetesClientOptions {
         let url = flags.kubeApiUrl
-        guard url.isEmpty || url.hasPrefix("http://") || url.hasPrefix("https://") else {
+        let hasScheme = url.hasPrefix("http://") || url.hasPrefix("https://")
+        guard url.isEmpty || hasScheme && url.split(separator: "/").count > 1 else {
             throw OverlayError(
                 .option,
                 "--kube-api-url \"\(url)\" is no URL of the Kubernetes API",
                 advice: "write https://HOST:PORT"
             )
         }
-        do throws(KubernetesError) {
-            if !flags.kubeconfigFile.isEmpty {
-                return try .kubeconfig(flags.kubeconfigFile, server: url.isEmpty ? nil : url)
-            }
-            return url.isEmpty ? try .inCluster(environment: environment) : KubernetesClientOptions(server: url)
-        } catch {
+        if !flags.kubeconfigFile.isEmpty {
+            return try kubeconfig(flags.kubeconfigFile, server: url.isEmpty ? nil : url)
+        }
+        guard url.isEmpty else { return KubernetesClientOptions(server: url) }
+        do throws(KubernetesError) { return try .inCluster(environment: environment) } catch {
             throw OverlayError(
                 .option,
-                flags.kubeconfigFile.isEmpty
-                    ? "--kube-subnet-mgr: \(error.message)" : "--kubeconfig-file: \(error.message)",
-                advice: flags.kubeconfigFile.isEmpty ? "the flags are --kubeconfig-file and --kube-api-url" : ""
+                "--kube-subnet-mgr: \(error.message)",
+                advice: "in a pod, give it a service account; elsewhere, write --kubeconfig-file or --kube-api-url"
             )
+        }
+    }
+
+    private static func kubeconfig(
+        _ path: String,
+        server: String?
+    ) throws(OverlayError) -> KubernetesClientOptions {
+        guard File.isRegular(path) else {
+            // Not a wrong flag, which no restart makes right: who sets the cluster up may yet write it.
+            throw OverlayError(.localFile, "--kubeconfig-file \(path) is not there")
+        }
+        do throws(KubernetesError) { return try .kubeconfig(path, server: server) } catch {
+            throw OverlayError(.option, "--kubeconfig-file: \(error.message)")
         }
     }
 
