@@ -202,27 +202,6 @@ final class CrowdedNetwork {
             """
         )
     }
-
-    // MARK: The process
-
-    private func process(_ file: String) throws -> String {
-        let number = try host.shell("cat /run/flanneld.pid").split(separator: "\n").joined()
-        return String(decoding: try File.contents(of: host.path("/proc/\(number)/\(file)")), as: UTF8.self)
-    }
-
-    /// A size from `/proc/PID/status`, in megabytes.
-    func megabytes(_ key: String) throws -> Double {
-        let line = try #require(try process("status").split(separator: "\n").first { $0.hasPrefix("\(key):") })
-        let words = line.split { $0 == " " || $0 == "\t" }
-        return try #require(Double(words[1])) / 1024
-    }
-
-    /// How many milliseconds of processor time flanneld has used.
-    func processorTime() throws -> Double {
-        // The name, in brackets, may hold anything.
-        let fields = try process("stat").components(of: ") ")[1].split(separator: " ")
-        return (try #require(Double(fields[11])) + (try #require(Double(fields[12])))) * 10
-    }
 }
 
 /// Writes keys into the etcd of a machine, over one connection.

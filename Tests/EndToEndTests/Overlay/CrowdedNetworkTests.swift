@@ -56,12 +56,12 @@ struct CrowdedNetworkTests {
         }
         let (floor, start) = (Timing.median(floors), Timing.median(starts))
         let addition = Timing.median(additions)
-        let (resident, heap) = (try network.megabytes("VmRSS"), try network.megabytes("RssAnon"))
+        let (resident, heap) = (try network.node.megabytes("VmRSS"), try network.node.megabytes("RssAnon"))
         print(
             "\(store), \(families), \(Self.peers) nodes: start \(Timing.text(start)) ms, the kernel's part"
                 + " \(Timing.text(floor)) ms, ratio \(Timing.text(start / floor)); one more \(Timing.text(addition)) ms,"
                 + " at most \(Timing.text(additions.max() ?? 0)) ms; resident \(Timing.text(resident)) MB, of it"
-                + " \(Timing.text(heap)) MB its own, peak \(Timing.text(try network.megabytes("VmHWM"))) MB"
+                + " \(Timing.text(heap)) MB its own, peak \(Timing.text(try network.node.megabytes("VmHWM"))) MB"
         )
         #expect(start / floor <= Self.limits.ratio)
         #expect(addition <= Self.limits.addition)
@@ -80,20 +80,20 @@ struct CrowdedNetworkTests {
             try network.wait(for: Self.peers)
             // What follows a start is done by then.
             sleep(UInt32(warmUp))
-            let before = try network.processorTime()
+            let before = try network.node.processorTime()
             sleep(UInt32(period))
-            let used = try network.processorTime() - before
+            let used = try network.node.processorTime() - before
             print(
                 "\(store), \(Self.peers) nodes: \(Timing.text(used)) ms of processor time in \(period) s of nothing to do"
             )
             #expect(used < Double(period))
-            #expect(try network.megabytes("VmRSS") <= 30)
+            #expect(try network.node.megabytes("VmRSS") <= 30)
             // A start that changes nothing asks for little more.
             try network.node.stop()
             try network.node.start()
             try network.node.wait("being ready again") { network.node.isReady }
             sleep(3)
-            print("\(store): \(Timing.text(try network.processorTime())) ms for a start that changes nothing")
+            print("\(store): \(Timing.text(try network.node.processorTime())) ms for a start that changes nothing")
         }
     }
 }

@@ -5,6 +5,7 @@ import IPAddresses
 import JSON
 import LinuxSystem
 import LinuxTesting
+import Testing
 
 extension OverlayNode {
     /// Where strace writes.
@@ -41,6 +42,25 @@ extension OverlayNode {
         let text = try host.shell("awk '/^RssAnon:/ { print $2 }' /proc/$(cat /run/flanneld.pid)/status")
         guard let kilobytes = Int(text.filter { !$0.isWhitespace }) else { throw TestFailure("no RssAnon: \(text)") }
         return kilobytes
+    }
+
+    private func process(_ file: String) throws -> String {
+        let number = try host.shell("cat /run/flanneld.pid").split(separator: "\n").joined()
+        return String(decoding: try File.contents(of: host.path("/proc/\(number)/\(file)")), as: UTF8.self)
+    }
+
+    /// A size from `/proc/PID/status`, in megabytes.
+    func megabytes(_ key: String) throws -> Double {
+        let line = try #require(try process("status").split(separator: "\n").first { $0.hasPrefix("\(key):") })
+        let words = line.split { $0 == " " || $0 == "\t" }
+        return try #require(Double(words[1])) / 1024
+    }
+
+    /// How many milliseconds of processor time flanneld has used.
+    func processorTime() throws -> Double {
+        // The name, in brackets, may hold anything.
+        let fields = try process("stat").components(of: ") ")[1].split(separator: " ")
+        return (try #require(Double(fields[11])) + (try #require(Double(fields[12])))) * 10
     }
 
     /// Asks flanneld's health server, which must listen on port 8081.
