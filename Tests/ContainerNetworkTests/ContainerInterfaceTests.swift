@@ -10,48 +10,10 @@ import RouteNetlink
 import Testing
 
 @Suite struct `A container's interface` {
-    /// A pair between a host's and a container's namespace, both ends new.
-    final class Pair {
-        let host: NetworkNamespace
-        let container: NetworkNamespace
-        let sockets: AttachmentSockets
-        let interface: ContainerInterface
-
-        init(detectsDuplicates: Bool = false) throws {
-            host = try .temporary()
-            container = try .temporary()
-            let path = container.path
-            sockets = try host.run { Result { try AttachmentSockets(namespacePath: path) } }.get()
-            let indices = try sockets.host.addVeth(
-                VethPair(name: "host0", isUp: true, peerName: "eth0", peerNamespace: container.rawDescriptor)
-            )
-            interface = ContainerInterface(
-                sockets: sockets,
-                name: "eth0",
-                index: try #require(indices.peer),
-                detectsDuplicates: detectsDuplicates
-            )
-        }
-
-        func routes(_ family: String) throws -> [JSONNode] {
-            try Command.json("ip", family, "-j", "route", "show", "table", "all", in: container).elements()
-        }
-    }
-
-    private func result(_ addresses: [String], routes: [RouteConfiguration] = []) throws -> NetworkResult {
-        var result = NetworkResult()
-        for text in addresses {
-            let prefix = try #require(IPPrefix(text))
-            result.ips.append(.init(address: prefix, gateway: prefix.first.next, interface: 2))
-        }
-        result.routes = routes
-        return result
-    }
-
     @Test func `gets its addresses without waiting for duplicates of them`() throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         try pair.interface.prepareSettings()
-        try pair.interface.apply(try result(["10.1.0.2/24", "fd01::2/64"]), position: 2)
+        try pair.interface.apply(try NetworkResult.made(["10.1.0.2/24", "fd01::2/64"]), position: 2)
         let info = try #require(
             try Command.json("ip", "-j", "addr", "show", "dev", "eth0", in: pair.container).elements().first
         )
@@ -64,23 +26,23 @@ import Testing
     }
 
     @Test func `skips addresses of other interfaces`() throws {
-        let pair = try Pair()
-        try pair.interface.apply(try result(["10.1.0.2/24"]), position: 1)
+        let pair = try ContainerPair()
+        try pair.interface.apply(try NetworkResult.made(["10.1.0.2/24"]), position: 1)
         let info = try Command.json("ip", "-4", "-j", "addr", "show", "dev", "eth0", in: pair.container).elements()
         #expect(try info.allSatisfy { try $0["addr_info"]?.elements().isEmpty ?? true })
     }
 
     @Test func `gets IPv6 where it was switched off`() throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         try pair.container.run {
             Result { try Sysctl.ipv6("eth0", "disable_ipv6").write("1") }
         }.get()
-        try pair.interface.apply(try result(["fd01::2/64"]), position: 2)
+        try pair.interface.apply(try NetworkResult.made(["fd01::2/64"]), position: 2)
         #expect(try pair.container.run { Result { try Sysctl.ipv6("eth0", "disable_ipv6").read() } }.get() == "0")
     }
 
     @Test func `listens to no router and announces its addresses`() throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         try pair.interface.prepareSettings()
         let values = try pair.container.run {
             Result {
@@ -91,32 +53,8 @@ import Testing
         #expect(values == ["0", "0", "0", "1", "1"])
     }
 
-    @Test func `waits for duplicate detection when it is asked to`() throws {
-        let pair = try Pair(detectsDuplicates: true)
-        try pair.interface.prepareSettings()
-        try pair.interface.apply(try result(["fd01::2/64"]), position: 2)
-        let info = try #require(
-            try Command.json("ip", "-6", "-j", "addr", "show", "dev", "eth0", in: pair.container).elements().first
-        )
-        let address = try #require(try info["addr_info"]?.elements().first { $0["local"]?.value == "fd01::2" })
-        #expect(address["tentative"] == nil)
-        #expect(address["nodad"] == nil)
-    }
-
-    @Test func `says who is in the way when an address is a duplicate`() throws {
-        let pair = try Pair(detectsDuplicates: true)
-        try pair.host.run { Result { try Sysctl.ipv6("host0", "accept_dad").write("0") } }.get()
-        try Command.run("ip", "address", "add", "fd01::2/64", "dev", "host0", "nodad", in: pair.host)
-        try pair.interface.prepareSettings()
-        let error = try #require(throws: CNIError.self) {
-            try pair.interface.apply(try result(["fd01::2/64"]), position: 2)
-        }
-        #expect(error.code == .conflict)
-        #expect(error.message.contains("fd01::2/64"))
-    }
-
     @Test func `gets routes with every attribute of the specification`() throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         var special = RouteConfiguration(destination: try #require(IPPrefix("10.50.0.0/16")))
         special.mtu = 1300
         special.advertisedMSS = 1200
@@ -127,7 +65,7 @@ import Testing
             gateway: IPAddress("10.1.0.9")
         )
         link.scope = 0
-        try pair.interface.apply(try result(["10.1.0.2/24"], routes: [special, link]), position: 2)
+        try pair.interface.apply(try NetworkResult.made(["10.1.0.2/24"], routes: [special, link]), position: 2)
         let routes = try pair.routes("-4")
         let found = try #require(routes.first { $0["dst"]?.value == "10.50.0.0/16" })
         #expect(found["gateway"]?.value == "10.1.0.1")
@@ -141,11 +79,11 @@ import Testing
 
     @Test(arguments: ["10.1.0.2/24", "fd01::2/64"])
     func `reaches a gateway outside its subnet`(address: String) throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         let prefix = try #require(IPPrefix(address))
         let gateway = try #require(IPAddress(prefix.family == .v4 ? "192.0.2.1" : "fd99::1"))
         let route = RouteConfiguration(destination: .everything(prefix.family), gateway: gateway)
-        try pair.interface.apply(try result([address], routes: [route]), position: 2)
+        try pair.interface.apply(try NetworkResult.made([address], routes: [route]), position: 2)
         let routes = try pair.routes(prefix.family == .v4 ? "-4" : "-6")
         #expect(
             routes.contains { $0["dst"]?.value == "default" && $0["gateway"]?.value == .string(gateway.description) }
@@ -153,9 +91,9 @@ import Testing
     }
 
     @Test func `takes a route that is there already as done`() throws {
-        let pair = try Pair()
+        let pair = try ContainerPair()
         let route = RouteConfiguration(destination: .everything(.v4))
-        try pair.interface.apply(try result(["10.1.0.2/24"], routes: [route, route]), position: 2)
+        try pair.interface.apply(try NetworkResult.made(["10.1.0.2/24"], routes: [route, route]), position: 2)
         #expect(try pair.routes("-4").filter { $0["dst"]?.value == "default" }.count == 1)
     }
 }

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import IPAddresses
 import JSON
 import LinuxSystem
@@ -67,10 +68,15 @@ import Testing
             if name == "a0" { try socket.disableLinkLocalAddress(of: index) }
         }
         for name in ["a0", "b0"] { try socket.bringUp(try #require(try socket.link(named: name)).index) }
-        let shown = try Command.json("ip", "-j", "-6", "address", in: namespace).elements()
-        let names = shown.compactMap { link -> String? in
+        // b0 gets one when the kernel's worker has seen its carrier, which may take it a while.
+        let deadline = Deadline.after(.seconds(60))
+        while try namesWithAddress().isEmpty, deadline.remainingNanoseconds > 0 { usleep(10_000) }
+        #expect(try namesWithAddress() == ["b0"])
+    }
+
+    private func namesWithAddress() throws -> [String] {
+        try Command.json("ip", "-j", "-6", "address", in: namespace).elements().compactMap { link in
             link["addr_info"]?.value.array?.isEmpty == false ? link["ifname"]?.value.string : nil
         }
-        #expect(names == ["b0"])
     }
 }
