@@ -51,21 +51,15 @@ public struct DepartedPeers: Sendable {
     /// Whose subnets are only in the one list, and whose only in the other: nearly all are in both, at one end or the other.
     private static func changes(from old: [Lease], to new: [Lease]) -> (gone: ArraySlice<Lease>, new: ArraySlice<Lease>)
     {
-        var (old, new) = (old[...], new[...])
-        while let (mine, its) = both(old.first, new.first), mine.subnets == its.subnets {
-            old.removeFirst()
-            new.removeFirst()
+        var start = 0
+        var (oldEnd, newEnd) = (old.count, new.count)
+        while start < min(oldEnd, newEnd), old[start].subnets == new[start].subnets { start += 1 }
+        while start < min(oldEnd, newEnd), old[oldEnd - 1].subnets == new[newEnd - 1].subnets {
+            (oldEnd, newEnd) = (oldEnd - 1, newEnd - 1)
         }
-        while let (mine, its) = both(old.last, new.last), mine.subnets == its.subnets {
-            old.removeLast()
-            new.removeLast()
-        }
+        let (old, new) = (old[start..<oldEnd], new[start..<newEnd])
         let (before, after) = (Set(old.map(\.subnets)), Set(new.map(\.subnets)))
         return (old.filter { !after.contains($0.subnets) }[...], new.filter { !before.contains($0.subnets) }[...])
-    }
-
-    private static func both(_ first: Lease?, _ second: Lease?) -> (Lease, Lease)? {
-        if let first, let second { (first, second) } else { nil }
     }
 }
 

@@ -31,6 +31,8 @@ public struct DesiredState: Hashable, Sendable {
     public let uplinks: PerFamily<LinkIndex>
     /// The tunnel device for the packets of a family.
     public internal(set) var devices = PerFamily<TunnelDevice>()
+    /// Where the frames for the Ethernet addresses behind a device go.
+    private(set) var endpoints = PerFamily<[MACAddress: IPAddress]>()
     /// The routes to the other nodes' subnets, in the order of their destinations; no two of them overlap.
     public internal(set) var routes: [DesiredRoute] = []
     /// This node's subnets whose packets are dropped where no route of a container takes them.
@@ -94,6 +96,7 @@ public struct DesiredState: Hashable, Sendable {
             )
             selection.select(peers, family)
             devices[family]?.peers = selection.tunnelPeers
+            endpoints[family] = selection.endpoints
             routes += selection.routes
             skippedPeers += selection.skipped
         }

@@ -51,7 +51,7 @@ extension Difference {
         if affected.isEmpty { return }
         let old = held.peers.filter { affected.contains($0.mac) }
         var wanted = desired
-        wanted.peers.removeAll { !affected.contains($0.mac) }
+        wanted.peers = desired.peers.filter { affected.contains($0.mac) }
         let endpoints = Dictionary(old.map { ($0.mac, $0.endpoint) }) { first, _ in first }
         addEntries(
             wanted,

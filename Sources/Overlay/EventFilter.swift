@@ -13,8 +13,6 @@ public import RouteNetlink
 public struct EventFilter: Sendable {
     let desired: DesiredState
     let devices: PerFamily<LinkIndex>
-    /// Where frames for the peers' devices go.
-    let endpoints: PerFamily<[MACAddress: IPAddress]>
 
     /// Creates a filter.
     ///
@@ -22,15 +20,6 @@ public struct EventFilter: Sendable {
     public init(desired: DesiredState, devices: PerFamily<LinkIndex>) {
         self.desired = desired
         self.devices = devices
-        var endpoints = PerFamily<[MACAddress: IPAddress]>()
-        for family in desired.devices.families {
-            let peers = desired.devices[family]?.peers ?? []
-            var ofFamily: [MACAddress: IPAddress] = [:]
-            ofFamily.reserveCapacity(peers.count)
-            for peer in peers { ofFamily[peer.mac] = peer.endpoint }
-            endpoints[family] = ofFamily
-        }
-        self.endpoints = endpoints
     }
 
     /// Whether an event means that the kernel may no longer hold what is desired, or may take now what it refused.
@@ -88,7 +77,7 @@ public struct EventFilter: Sendable {
     func isRight(_ entry: ForwardingEntry) -> Bool? {
         guard let family = family(of: entry.interface) else { return nil }
         let isPermanent = entry.state.contains(.permanent)
-        guard let endpoint = endpoints[family]?[entry.mac] else { return isPermanent ? false : nil }
+        guard let endpoint = desired.endpoints[family]?[entry.mac] else { return isPermanent ? false : nil }
         return isPermanent && entry.destination == endpoint
     }
 
@@ -194,7 +183,7 @@ public struct EventFilter: Sendable {
 
     private func concerns(removed entry: ForwardingEntry) -> Bool {
         guard entry.table == .device, let family = family(of: entry.interface),
-            let endpoint = endpoints[family]?[entry.mac]
+            let endpoint = desired.endpoints[family]?[entry.mac]
         else { return false }
         return entry.destination == nil || entry.destination == endpoint
     }

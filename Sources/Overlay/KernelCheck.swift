@@ -56,7 +56,7 @@ struct KernelCheck {
         let entries = try socket.forwardingEntries(of: link.index) { (entry) throws(NetlinkError) in
             filter.isRight(entry)
         }
-        return Self.areAllRight(entries, count: filter.endpoints[family]?.count ?? 0)
+        return Self.areAllRight(entries, count: filter.desired.endpoints[family]?.count ?? 0)
     }
 
     private static func areAllRight(_ entries: [Bool], count: Int) -> Bool {

@@ -25,7 +25,7 @@ struct PeerSelection {
     private(set) var skipped: [SkippedPeer] = []
 
     /// Where the frames for the Ethernet addresses seen so far go.
-    private var endpoints: [MACAddress: IPAddress] = [:]
+    private(set) var endpoints: [MACAddress: IPAddress] = [:]
 
     init(
         network: IPPrefix,
@@ -43,17 +43,12 @@ struct PeerSelection {
         self.mac = mac
     }
 
-    /// How a peer is reached.
-    private enum Way {
-        case direct(IPAddress)
-        case tunnel(TunnelPeer)
-    }
-
     /// A peer that can be programmed, as far as it alone is concerned.
     private struct Candidate {
         let subnet: IPPrefix
-        let publicAddress: IPAddress?
-        let way: Way
+        let publicAddress: IPAddress
+        /// The Ethernet address of the peer's device; nil where packets go to the peer without the tunnel.
+        let mac: MACAddress?
     }
 
     /// Decides about all peers.
@@ -67,8 +62,7 @@ struct PeerSelection {
             let publicAddress = peer.attributes.publicAddresses[family]
             do throws(Refusal) {
                 try check(subnet, family)
-                let way = try way(to: peer, subnet, publicAddress)
-                found.append(Candidate(subnet: subnet, publicAddress: publicAddress, way: way))
+                found.append(try candidate(peer, subnet, publicAddress))
             } catch {
                 skipped.append(SkippedPeer(subnet: subnet, publicAddress: publicAddress, reason: error.reason))
             }
@@ -76,18 +70,18 @@ struct PeerSelection {
         // The order makes the same peers win each time, and puts what lies in a subnet right behind it.
         // Places are sorted, as candidates are large and there are thousands.
         let places = found.indices.sorted {
-            (found[$0].subnet.address, found[$0].subnet.length, found[$0].publicAddress ?? local)
-                < (found[$1].subnet.address, found[$1].subnet.length, found[$1].publicAddress ?? local)
+            (found[$0].subnet.address, found[$0].subnet.length, found[$0].publicAddress)
+                < (found[$1].subnet.address, found[$1].subnet.length, found[$1].publicAddress)
         }
-        let candidates = places.map { found[$0] }
-        for (position, candidate) in candidates.enumerated() {
+        for (position, place) in places.enumerated() {
+            let candidate = found[place]
             do throws(Refusal) {
                 // Of several the smallest wins, so that one wrong lease cannot cut off many nodes; of equal ones the first.
-                if position > 0, candidates[position - 1].subnet == candidate.subnet {
+                if position > 0, found[places[position - 1]].subnet == candidate.subnet {
                     throw Refusal(.overlaps(candidate.subnet))
                 }
-                if let next = candidates[position...].first(where: { $0.subnet != candidate.subnet })?.subnet,
-                    candidate.subnet.contains(next)
+                if let next = places[position...].first(where: { found[$0].subnet != candidate.subnet }),
+                    case let next = found[next].subnet, candidate.subnet.contains(next)
                 {
                     throw Refusal(.overlaps(next))
                 }
@@ -105,18 +99,19 @@ struct PeerSelection {
     }
 
     private mutating func accept(_ candidate: Candidate) throws(Refusal) {
-        switch candidate.way {
-        case .direct(let gateway):
-            routes.append(DesiredRoute(destination: candidate.subnet, gateway: gateway, usesTunnel: false))
-        case .tunnel(let peer):
-            // One address leads to one node; a node that changed its subnet may have both leases for a while.
-            if peer.mac == mac || endpoints[peer.mac, default: peer.endpoint] != peer.endpoint {
-                throw Refusal(.takenMAC(peer.mac))
-            }
-            endpoints[peer.mac] = peer.endpoint
-            tunnelPeers.append(peer)
-            routes.append(DesiredRoute(destination: candidate.subnet, gateway: peer.address, usesTunnel: true))
+        let (subnet, endpoint) = (candidate.subnet, candidate.publicAddress)
+        guard let mac = candidate.mac else {
+            routes.append(DesiredRoute(destination: subnet, gateway: endpoint, usesTunnel: false))
+            return
         }
+        // One address leads to one node; a node that changed its subnet may have both leases for a while.
+        if mac == self.mac { throw Refusal(.takenMAC(mac)) }
+        if let other = endpoints.updateValue(endpoint, forKey: mac), other != endpoint {
+            endpoints[mac] = other
+            throw Refusal(.takenMAC(mac))
+        }
+        tunnelPeers.append(TunnelPeer(address: subnet.first, mac: mac, endpoint: endpoint))
+        routes.append(DesiredRoute(destination: subnet, gateway: subnet.first, usesTunnel: true))
     }
 
     private struct Refusal: Error {
@@ -133,11 +128,11 @@ struct PeerSelection {
         if let covered = uplink.networks.first(where: { $0.overlaps(other) }) { throw Refusal(.coversUplink(covered)) }
     }
 
-    private func way(
-        to peer: Lease,
+    private func candidate(
+        _ peer: Lease,
         _ other: IPPrefix,
         _ publicAddress: IPAddress?
-    ) throws(Refusal) -> Way {
+    ) throws(Refusal) -> Candidate {
         let type = peer.attributes.backendType
         guard type == .vxlan || type == .hostGateway else { throw Refusal(.backend(type)) }
         guard let address = publicAddress, address.family == local.family, !address.isUnspecified,
@@ -146,18 +141,19 @@ struct PeerSelection {
         else { throw Refusal(.noPublicAddress) }
         if address == local { throw Refusal(.ownAddress) }
         let isOnLink = uplink.isOnLink(address)
+        let direct = Candidate(subnet: other, publicAddress: address, mac: nil)
         guard let options else {
             // A node with VXLAN forwards packets that come without it as well.
-            if isOnLink { return .direct(address) }
+            if isOnLink { return direct }
             throw Refusal(type == .vxlan ? .backend(type) : .notOnLink)
         }
         if type == .hostGateway {
-            if isOnLink { return .direct(address) }
+            if isOnLink { return direct }
             throw Refusal(.notOnLink)
         }
-        if options.directRouting, isOnLink { return .direct(address) }
+        if options.directRouting, isOnLink { return direct }
         guard let endpoint = peer.attributes.vxlanEndpoints[local.family] else { throw Refusal(.backendData) }
         guard endpoint.vni == options.vni else { throw Refusal(.otherVNI(endpoint.vni)) }
-        return .tunnel(TunnelPeer(address: other.first, mac: endpoint.mac, endpoint: address))
+        return Candidate(subnet: other, publicAddress: address, mac: endpoint.mac)
     }
 }

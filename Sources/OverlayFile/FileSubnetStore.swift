@@ -67,7 +67,7 @@ public actor FileSubnetStore: SubnetStore {
     ) -> (snapshot: SubnetSnapshot, version: Int)? {
         directory.look(scope)
         // A lease that cannot be removed now has ended all the same, and is tried again with the next look.
-        try? directory.removeEnded()
+        try? directory.removeEndedInTime()
         return directory.version == version ? nil : (directory.makeSnapshot(), directory.version)
     }
 }

@@ -22,12 +22,22 @@ struct LeaseDirectory {
         var stamp: FileStamp?
     }
 
+    /// A key in the order of all.
+    fileprivate struct Slot {
+        let key: String
+        var lease: Lease?
+    }
+
     let options: FileStoreOptions
     let identity: NodeIdentity
     /// All files whose names are keys, by key.
     private(set) var entries: [String: Entry] = [:]
-    /// All keys in order; nil until they are sorted.
-    private var sortedKeys: [String]?
+    /// All keys in order, each with the lease of another node that it stands for; nil until they are sorted.
+    private var order: [Slot]?
+    /// How many files cannot be used now.
+    private var problemCount = 0
+    /// When it was last looked for leases that have ended.
+    var endingCheck: Duration?
     /// Why the directory could not be read the last time.
     var outage: OverlayError? { didSet { if outage != oldValue { version += 1 } } }
     /// The lease that this process has taken or renewed, as it wrote it.
@@ -54,16 +64,45 @@ struct LeaseDirectory {
         let isAlike =
             old?.problem == entry?.problem && old?.file?.attributes == entry?.file?.attributes
             && old?.file?.node == entry?.file?.node && old?.file?.isTentative == entry?.file?.isTentative
-        if !isAlike || (old == nil) != (entry == nil) { version += 1 }
-        guard (old == nil) != (entry == nil), let place = sortedKeys?.place(of: key) else { return }
-        if entry == nil { sortedKeys?.remove(at: place) } else { sortedKeys?.insert(key, at: place) }
+        if isAlike, (old == nil) == (entry == nil) { return }
+        version += 1
+        problemCount += (entry?.problem == nil ? 0 : 1) - (old?.problem == nil ? 0 : 1)
+        guard let place = order?.place(of: key) else { return }
+        guard let entry else {
+            order?.remove(at: place)
+            return
+        }
+        let slot = Slot(key: key, lease: lease(entry))
+        if old == nil { order?.insert(slot, at: place) } else { order?[place] = slot }
     }
 
-    /// All keys in order.
-    mutating func keysInOrder() -> [String] {
-        let keys = sortedKeys ?? entries.keys.sorted()
-        sortedKeys = keys
-        return keys
+    /// The lease of another node that a file is, whether it has ended or not.
+    private func lease(_ entry: Entry) -> Lease? {
+        guard let file = entry.file, !file.isTentative, file.node != identity.node else { return nil }
+        return Lease(subnets: entry.subnets, attributes: file.attributes)
+    }
+
+    private mutating func sort() {
+        if order == nil {
+            order = entries.sorted { $0.key < $1.key }.map { Slot(key: $0.key, lease: lease($0.value)) }
+        }
+    }
+
+    /// The leases of the other nodes that have not ended, in the order of their keys.
+    mutating func peers() -> [Lease] {
+        sort()
+        guard let order else { return [] }
+        if endedCount == 0 { return order.compactMap(\.lease) }
+        let now = options.clock()
+        return order.compactMap { slot in
+            entries[slot.key].map { hasEnded($0, at: now) } == true ? nil : slot.lease
+        }
+    }
+
+    /// What cannot be used, in the order of the keys, and why.
+    func problems() -> [(key: String, reason: String, entry: Entry)] {
+        if problemCount == 0 { return [] }
+        return entries.sorted { $0.key < $1.key }.compactMap { key, entry in entry.problem.map { (key, $0, entry) } }
     }
 
     /// Gives all leases their full time again.
@@ -107,13 +146,13 @@ struct LeaseDirectory {
     }
 }
 
-extension [String] {
-    /// Where a text is, or belongs, in a list that is in order.
-    fileprivate func place(of text: String) -> Int {
+extension [LeaseDirectory.Slot] {
+    /// Where a key is, or belongs.
+    fileprivate func place(of key: String) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {
             let middle = (low + high) / 2
-            if self[middle] < text { low = middle + 1 } else { high = middle }
+            if self[middle].key < key { low = middle + 1 } else { high = middle }
         }
         return low
     }
