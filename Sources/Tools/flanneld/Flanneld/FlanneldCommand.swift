@@ -90,7 +90,7 @@ public enum FlanneldCommand {
     }
 
     private static func run(_ options: DaemonOptions) async throws(OverlayError) {
-        Memory.keepSmall()
+        Memory.shareOneHeap()
         let format: LineLogHandler.Format = options.log.isJSON ? .json : .text
         LoggingSystem.bootstrap { _ in LineLogHandler(format) }
         var log = Logger(label: "flanneld")

@@ -56,6 +56,10 @@ extension OverlayNode {
     /// - Returns: Whether the other nodes must be told how this one is reached.
     func tick() -> Bool {
         restoreFiles()
+        if let end = memoryEnd, end <= SystemClock.monotonic {
+            memoryEnd = nil
+            Memory.giveBack()
+        }
         if let end = departed.nextEnd, end <= SystemClock.monotonic { converge(.plan) }
         if plan != nil || configuration != nil, progress.isDue(SystemClock.monotonic) {
             published = nil
@@ -140,8 +144,11 @@ extension OverlayNode {
             complain(.kernel, ["\(error)"])
         }
         counters.noteRun(SystemClock.monotonic - began)
-        // What a run needs is several times what is kept; a check that finds nothing needs next to nothing.
-        if !cause.isCheck || progress.report?.isUnchanged != true { Memory.giveBack() }
+        // What a run needs is several times what is kept, and another run may follow at once. A check that finds nothing needs
+        // next to nothing.
+        if !cause.isCheck || progress.report?.isUnchanged != true {
+            memoryEnd = SystemClock.monotonic + Self.memoryPatience
+        }
     }
 
     private func reconcile(

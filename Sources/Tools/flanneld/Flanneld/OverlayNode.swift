@@ -66,6 +66,10 @@ actor OverlayNode {
     var isUnsaved = false
     /// When it may be written next, on the monotonic clock in nanoseconds.
     private var nextSave: Int64 = 0
+    /// When the memory that runs have used is given back, on the monotonic clock in nanoseconds.
+    var memoryEnd: Int64?
+    /// How long after a run that is, in nanoseconds.
+    static var memoryPatience: Int64 { 1_000_000_000 }
     /// When files that could not be written are tried again, on the monotonic clock in nanoseconds.
     var nextTelling: Int64?
     /// What has been complained of, so that it is said once.
@@ -279,7 +283,7 @@ actor OverlayNode {
     /// Has the node woken up when there is something to do.
     func setTicker() {
         let canSave = isUnsaved && configuration != nil && own != nil && snapshot != nil
-        let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling]
+        let dues = [canSave ? nextSave : nil, departed.nextEnd, nextTelling, memoryEnd]
         ticker.expect(told?.state, due: dues.compactMap(\.self).reduce(progress.due, min))
     }
 }
