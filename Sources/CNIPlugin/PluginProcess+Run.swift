@@ -11,7 +11,7 @@ extension PluginProcess {
         var output = ProcessOutput()
         guard let command = input.variable("CNI_COMMAND"), !command.isEmpty else {
             output.standardError = [
-                "CNI plugin \(P.name) of swift-cni; spec versions \(P.supportedVersions).",
+                "CNI plugin \(P.name) \(Release.version) of swift-cni; spec versions \(P.supportedVersions).",
                 "It is run by a container runtime with CNI_COMMAND in its environment; to try it use cnitool.",
             ]
             return output

@@ -37,7 +37,8 @@ struct CNITool: ParsableCommand {
                 On a terminal the output is for reading, elsewhere it is JSON; --json makes it JSON everywhere. \
                 Errors go to standard error, the exit status is then 1.
                 """,
-            version: "cnitool of swift-cni, CNI specification \(SpecVersion.v0_1_0) to \(SpecVersion.newest)",
+            version:
+                "cnitool \(Release.version) of swift-cni, CNI specification \(SpecVersion.v0_1_0) to \(SpecVersion.newest)",
             subcommands: [
                 Add.self, Check.self, Delete.self, Status.self, GarbageCollect.self, Version.self, List.self,
                 Prune.self,

@@ -67,7 +67,7 @@ public enum FlanneldCommand {
         return true
     }
 
-    private static var version: String { "flanneld of swift-cni" }
+    private static var version: String { "flanneld \(Release.version) of swift-cni" }
 
     private static var help: String {
         """
@@ -110,7 +110,7 @@ public enum FlanneldCommand {
         // Plugins and people read what the daemon writes, whatever it was started by.
         umask(0o022)
         let systemd = SystemdNotifier(environment: ProcessEnvironment.entries)
-        log.info("starts, store \(options.store.summary)")
+        log.info("version \(Release.version) starts, store \(options.store.summary)")
         let node = try OverlayNode(options, log, systemd)
         let daemon = Daemon(options: options, store: store, node: node, log: log, systemd: systemd)
         var quiet = log
