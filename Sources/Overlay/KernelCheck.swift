@@ -11,10 +11,14 @@ internal import RouteNetlink
 /// those that are right and stops at what is not; what has to be done then is for ``Difference`` to say.
 struct KernelCheck {
     private let filter: EventFilter
+    private let listeningDevices: Set<String>
 
-    /// - Parameter devices: The tunnel devices as they were left.
-    init(desired: DesiredState, devices: PerFamily<LinkIndex>) {
+    /// - Parameters:
+    ///   - devices: The tunnel devices as they were left.
+    ///   - listeningDevices: Those that could not be kept from listening to router advertisements.
+    init(desired: DesiredState, devices: PerFamily<LinkIndex>, listeningDevices: Set<String>) {
         filter = EventFilter(desired: desired, devices: devices)
+        self.listeningDevices = listeningDevices
     }
 
     /// Whether the kernel holds what is desired, and nothing beside it that should go or be reported.
@@ -40,7 +44,7 @@ struct KernelCheck {
         _ socket: borrowing RouteSocket
     ) throws(NetlinkError) -> Bool {
         guard let link = try socket.link(named: wanted.name), link.index == filter.devices[family],
-            wanted.isHeld(by: link), (link.routerAdvertisements ?? 0) == 0
+            wanted.isHeld(by: link), ((link.routerAdvertisements ?? 0) != 0) == listeningDevices.contains(wanted.name)
         else { return false }
         let addresses = try socket.addresses(of: link.index, family: family)
         guard addresses.contains(where: { $0.isUsable(as: wanted.address) }),

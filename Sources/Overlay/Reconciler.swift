@@ -88,7 +88,11 @@ public struct Reconciler: ~Copyable {
     public mutating func check(_ desired: DesiredState) throws(NetlinkError) -> ReconciliationReport {
         // What was reported of others' routes has to be looked for again, and a setting that was refused tried again.
         if let held, held.desired == desired, held.report.foreignRoutes.isEmpty, held.report.failures.isEmpty,
-            try KernelCheck(desired: desired, devices: held.report.devices).holds(socket)
+            try KernelCheck(
+                desired: desired,
+                devices: held.report.devices,
+                listeningDevices: held.report.listeningDevices
+            ).holds(socket)
         {
             return ReconciliationReport(after: held.report)
         }
@@ -131,8 +135,12 @@ public struct Reconciler: ~Copyable {
         do throws(SystemCallError) {
             if try Sysctl.ipv6(name, "accept_ra").ensure("0") { report.note(change) }
         } catch {
+            switch error.number {
             // Without IPv6 there is no such file, nor without the device, whose failure is noted already.
-            if error.number != .noSuchFile { report.note(change, error) }
+            case .noSuchFile: break
+            case .readOnlyFileSystem: report.noteListening(name)
+            default: report.note(change, error)
+            }
         }
     }
 

@@ -23,6 +23,10 @@ public struct ReconciliationReport: Hashable, Sendable {
     public private(set) var repairs: [Change.Kind: Int] = [:]
     /// The changes that did not come about.
     public private(set) var failures: [Failure] = []
+    /// The names of tunnel devices that go on listening to router advertisements, as `/proc/sys` is read-only here.
+    ///
+    /// That is so in a container without privileges; nothing fails for it, and trying again does not help.
+    public private(set) var listeningDevices: Set<String> = []
     /// Routes through the tunnel device that somebody else made; they stay.
     public let foreignRoutes: [Route]
     /// Routes that somebody else made where one of ours belongs; they stay, and the peer is not reached.
@@ -45,6 +49,7 @@ public struct ReconciliationReport: Hashable, Sendable {
         foreignRoutes = last.foreignRoutes
         conflictingRoutes = last.conflictingRoutes
         failures = last.failures
+        listeningDevices = last.listeningDevices
         devices = last.devices
     }
 
@@ -52,6 +57,16 @@ public struct ReconciliationReport: Hashable, Sendable {
     public var isUnchanged: Bool { repairs.isEmpty && failures.isEmpty && requestCount == 0 }
     /// Whether packets get to all peers that are not skipped.
     public var isComplete: Bool { conflictingRoutes.isEmpty && failures.allSatisfy(\.isHarmless) }
+
+    /// What is not as it should be and cannot be changed from here, and what to do about it.
+    public var limitations: [String] {
+        listeningDevices.sorted().map { name in
+            "router advertisements that come in over \(name) count unless this node forwards IPv6, as /proc/sys is read-only "
+                + "here; on the node itself, sysctl -w net/ipv6/conf/\(name)/accept_ra=0 refuses them"
+        }
+    }
+
+    mutating func noteListening(_ device: String) { listeningDevices.insert(device) }
 
     mutating func note(_ change: Change) { repairs[change.kind, default: 0] += 1 }
 

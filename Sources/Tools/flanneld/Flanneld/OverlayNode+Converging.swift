@@ -208,7 +208,7 @@ extension OverlayNode {
             log.log(level: isRepair ? .notice : .info, "\(isRepair ? "repaired" : "programmed"): \(changes)")
             if isRepair { progress.lastRepair = (SystemClock.now / 1_000_000_000, changes) }
         }
-        complain(.kernel, report.failures.map(\.description))
+        complain(.kernel, report.failures.map(\.description) + report.limitations)
         complain(
             .routes,
             report.conflictingRoutes.map {
