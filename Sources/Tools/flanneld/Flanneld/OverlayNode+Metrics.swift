@@ -57,6 +57,11 @@ extension OverlayNode {
             "Whether packets between containers of one bridge pass iptables and nftables, as Services on the same node need.",
             BridgeNetfilter.isOn ? 1 : 0
         )
+        text.gauge(
+            "flanneld_settings_out_of_reach",
+            "Settings that are not as they should be, as /proc/sys is read-only for the daemon.",
+            progress.report?.limitations.count ?? 0
+        )
         return text.text
     }
 
