@@ -287,9 +287,9 @@ let package = Package(
         .target(
             name: "KubernetesTesting",
             dependencies: [
-                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting", "YAML",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Tests/Support/KubernetesTesting",
             swiftSettings: strict
@@ -369,6 +369,10 @@ let package = Package(
         tests(
             "KubernetesClientTests",
             ["HTTPTransport", "JSON", "KubernetesClient", "KubernetesTesting", "LinuxSystem", "LinuxTesting"]
+        ),
+        tests(
+            "KubernetesManifestTests",
+            ["IPAddresses", "JSON", "KubernetesClient", "KubernetesTesting", "LinuxSystem", "Overlay"]
         ),
         tests(
             "OverlayKubernetesTests",

@@ -15,6 +15,8 @@ final class OverlayNode: @unchecked Sendable {
     var flags: [String]
     /// The variables that flanneld is started with, `NAME=value`.
     var environment: [String] = []
+    /// Where the plugins are that attach containers.
+    var plugins = BuiltProducts.directory
     private var daemon: ChildProcess?
     private let log: String
 
@@ -29,11 +31,17 @@ final class OverlayNode: @unchecked Sendable {
     ///
     /// - Parameter wrapper: A program that runs it and becomes it, such as strace with -D.
     func start(_ more: String..., wrapper: [String] = []) throws {
+        try launch(
+            wrapper + (environment.isEmpty ? [] : ["/usr/bin/env"] + environment)
+                + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
+        )
+    }
+
+    /// Starts what becomes flanneld; it ends with the machine at the latest.
+    func launch(_ command: [String]) throws {
         // Beside the shell: nsenter would stop itself with a successor that is stopped, and never go on.
         let words = host.entering(
-            ["/bin/sh", "-c", "\"$@\" 2>> \(log) & echo $! > /run/flanneld.pid; wait $!", "sh"] + wrapper
-                + (environment.isEmpty ? [] : ["/usr/bin/env"] + environment)
-                + ["\(BuiltProducts.directory)/flanneld", "--cni-conf-dir", "/run/cni/net.d"] + flags + more
+            ["/bin/sh", "-c", "\"$@\" 2>> \(log) & echo $! > /run/flanneld.pid; wait $!", "sh"] + command
         )
         daemon = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: [])
     }
@@ -115,9 +123,7 @@ final class OverlayNode: @unchecked Sendable {
             verb,
             "cbr0",
             "/run/netns/\(container)",
-            environment: [
-                "CNI_PATH=\(BuiltProducts.directory)", "NETCONFPATH=/run/cni/net.d", "PATH=/usr/sbin:/usr/bin",
-            ]
+            environment: ["CNI_PATH=\(plugins)", "NETCONFPATH=/run/cni/net.d", "PATH=/usr/sbin:/usr/bin"]
         )
     }
 

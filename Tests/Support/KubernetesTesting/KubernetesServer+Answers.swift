@@ -83,6 +83,11 @@ extension KubernetesServer {
             if !state.options.tokens.isEmpty, !state.options.tokens.contains(String(token ?? "")) {
                 return .reply(.failure(401, "Unauthorized", "Unauthorized"))
             }
+            if !state.permissions.allow(kind) {
+                let (verb, resource) = kind.access
+                state.violations.append("\(method) \(uri): the manifest's roles do not permit \(verb) of \(resource)")
+                return .reply(.failure(403, "Forbidden", "\(resource) is forbidden: User \"test\" cannot \(verb) it"))
+            }
             if state.forbidden.contains(kind) {
                 return .reply(.failure(403, "Forbidden", "\(path) is forbidden: User \"test\" cannot do that"))
             }

@@ -20,6 +20,16 @@ extension KubernetesServer {
         }
     }
 
+    /// Takes a manifest as `kubectl apply` hands it over: from then on its roles say what is permitted.
+    ///
+    /// - Throws: When the API would refuse it.
+    public func apply(_ manifest: Manifest) throws {
+        let complaints = manifest.complaints()
+        guard complaints.isEmpty else { throw ManifestError(description: complaints.joined(separator: "; ")) }
+        let permissions = try Permissions(manifest)
+        state.withLock { $0.permissions = permissions }
+    }
+
     /// Changes a node as another client would: by a strategic merge patch that may touch all of it.
     public func patch(_ name: String, with patch: JSONValue) {
         state.withLock { state in

@@ -10,7 +10,8 @@ internal import Synchronization
 /// documentation describes them, and whatever may go wrong with them.
 ///
 /// It is strict: a request that a well-behaved client would not send is answered as the API would, and noted in
-/// ``violations``, which must be empty at the end of a test.
+/// ``violations``, which must be empty at the end of a test. What the roles of `netconf/kubernetes/swift-cni.yaml` do not
+/// permit is forbidden, and a violation, too: what a pod of the manifest may not do, nobody needs to do here.
 public final class KubernetesServer: Sendable {
     /// How the server is reached, and by whom.
     public struct Options: Sendable {
@@ -40,6 +41,7 @@ public final class KubernetesServer: Sendable {
         var watchers: [ObjectIdentifier: Watcher] = [:]
         var faults: [RequestKind: [Fault]] = [:]
         var forbidden: Set<RequestKind> = []
+        var permissions: Permissions
         var requests: [RecordedRequest] = []
         var violations: [String] = []
         var isFrozen = false
@@ -60,7 +62,8 @@ public final class KubernetesServer: Sendable {
 
     /// Starts a server.
     public init(_ options: Options = Options()) throws {
-        state = Mutex(State(options: options, port: options.port))
+        let manifest = try Manifest(ofPackage: "swift-cni.yaml")
+        state = Mutex(State(options: options, port: options.port, permissions: try Permissions(manifest)))
         if let files = options.certificate {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },

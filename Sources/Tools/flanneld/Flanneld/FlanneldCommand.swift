@@ -40,7 +40,7 @@ public enum FlanneldCommand {
             case .cleanup:
                 try await CleanupCommand(try DaemonOptions(arguments, environment: ProcessEnvironment.entries)).run()
             case .installPlugins: try InstallCommand(arguments).install()
-            case .uninstallPlugins: try InstallCommand(arguments).uninstall()
+            case .uninstallPlugins: try await InstallCommand(arguments).uninstall()
             case .run: try await run(try DaemonOptions(arguments, environment: ProcessEnvironment.entries))
             }
             exit(0)
@@ -78,8 +78,8 @@ public enum FlanneldCommand {
                flanneld cleanup [flags]    remove all that the daemon has made on this node
                flanneld install-cni [--source DIRECTORY] [--cni-bin-dir DIRECTORY] [--allow-downgrade]
                                            put plugins where the runtime looks for them
-               flanneld uninstall-cni [--cni-bin-dir DIRECTORY]
-                                           take them away, and put back what was there before
+               flanneld uninstall-cni [--cni-bin-dir DIRECTORY] [--wait]
+                                           take them away, and put back what was there before; then stay until a signal
 
         Each flag can be given in the environment: --ip-masq as FLANNELD_IP_MASQ=true. With --kube-subnet-mgr, NODE_NAME, or
         POD_NAME and POD_NAMESPACE, say which node this is; EVENT_QUEUE_DEPTH and CONT_WHEN_CACHE_NOT_READY are without

@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import LinuxSystem
 internal import Overlay
 internal import PluginInstallation
+internal import UnixSignals
 
 /// `flanneld install-cni` and `flanneld uninstall-cni`: plugins are put where the node's runtime looks for them, as the
 /// first step of a pod, and taken away when the node is to be as it was.
@@ -13,6 +14,8 @@ struct InstallCommand: Sendable {
         @Option(help: "Directory of a release: plugins, and a file \"version\".") var source = "/opt/swift-cni/bin"
         @Option(help: "Directory in which the runtime looks for plugins.") var cniBinDir = "/opt/cni/bin"
         @Flag(help: "Install even what is older than what is there.") var allowDowngrade = false
+        @Flag(help: "Stay until a signal comes when the plugins are gone, as a container of a DaemonSet has to.")
+        var wait = false
     }
 
     private let flags: Flags
@@ -34,8 +37,12 @@ struct InstallCommand: Sendable {
         }
     }
 
-    func uninstall() throws(OverlayError) {
+    func uninstall() async throws(OverlayError) {
+        // From the beginning: nothing ends the first process of a container but a signal that it asked for.
+        let signals = await flags.wait ? UnixSignalsSequence(trapping: .sigterm, .sigint) : nil
         try tell { () throws(InstallationError) in try installer.uninstall() }
+        guard let signals else { return }
+        for await _ in signals { return }
     }
 
     private func tell(
