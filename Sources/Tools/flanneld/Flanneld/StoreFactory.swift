@@ -25,19 +25,33 @@ struct StoreFactory: Sendable {
             try await body(try FileSubnetStore(settings))
         case .etcd(let etcd):
             let store = try EtcdSubnetStore(settings(of: etcd))
-            do throws(OverlayError) { try await body(store) } catch {
-                await store.shutdown()
-                throw error
-            }
-            await store.shutdown()
+            let result = await Self.result { () throws(OverlayError) in try await body(store) }
+            await Self.giveTime { await store.shutdown() }
+            try result.get()
         case .kubernetes(let settings):
             let store = try KubernetesSubnetStore(settings)
-            do throws(OverlayError) { try await body(store) } catch {
-                await store.shutdown()
-                throw error
-            }
-            await store.shutdown()
+            let result = await Self.result { () throws(OverlayError) in try await body(store) }
+            await Self.giveTime { await store.shutdown() }
+            try result.get()
         }
+    }
+
+    private static func result(_ body: () async throws(OverlayError) -> Void) async -> Result<Void, OverlayError> {
+        do throws(OverlayError) { return .success(try await body()) } catch { return .failure(error) }
+    }
+
+    /// Waits for an end that is nobody's but the server's to grant, though not for long: the process ends after it anyway.
+    private static func giveTime(_ end: @escaping @Sendable () async -> Void) async {
+        let (ended, continuation) = AsyncStream.makeStream(of: Void.self)
+        Task {
+            await end()
+            continuation.finish()
+        }
+        Task {
+            try? await Task.sleep(for: .milliseconds(300))
+            continuation.finish()
+        }
+        for await _ in ended {}
     }
 
     private func settings(of etcd: DaemonOptions.EtcdOptions) -> EtcdStoreOptions {
