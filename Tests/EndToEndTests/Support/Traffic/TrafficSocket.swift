@@ -25,7 +25,14 @@ final class TrafficSocket: @unchecked Sendable {
             var lingering = linger(l_onoff: 1, l_linger: 0)
             setsockopt(rawValue, SOL_SOCKET, SO_LINGER, &lingering, socklen_t(MemoryLayout<linger>.size))
         }
-        try check("bind", on: "\(endpoint)", endpoint.withSocketAddress { bind(rawValue, $0, $1) })
+        // A process that another test starts has a copy of each socket until it executes its program, of closed ones, too.
+        let deadline = Deadline.after(.seconds(5))
+        var status = endpoint.withSocketAddress { bind(rawValue, $0, $1) }
+        while status < 0, errno == EADDRINUSE, deadline.remainingNanoseconds > 0 {
+            usleep(1_000)
+            status = endpoint.withSocketAddress { bind(rawValue, $0, $1) }
+        }
+        try check("bind", on: "\(endpoint)", status)
     }
 
     /// Takes over a socket that `accept(2)` returned.
