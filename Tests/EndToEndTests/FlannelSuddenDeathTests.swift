@@ -7,7 +7,7 @@ import LinuxSystem
 import LinuxTesting
 import Testing
 
-extension Endurance {
+extension EndToEnd {
     /// flannel, ended at each of its system calls in turn while a bridge and host-local work for it.
     @Suite(.requiresProducts("bridge", "flannel", "host-local")) struct FlannelSuddenDeath {
         /// A configuration whose subnet has room for one container: what is leaked fails the next run.

@@ -9,7 +9,7 @@ import LinuxSystem
 import LinuxTesting
 import Testing
 
-extension Endurance {
+extension EndToEnd {
     /// A plugin that is ended at each of its system calls in turn.
     @Suite(.requiresProducts("bridge", "host-local")) struct SuddenDeath {
         /// Who is hit, and whose calls are counted.

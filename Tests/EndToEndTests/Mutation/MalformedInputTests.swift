@@ -6,7 +6,7 @@ import LinuxTesting
 import Synchronization
 import Testing
 
-extension Endurance {
+extension EndToEnd {
     /// Input that is wrong in ten thousand ways.
     @Suite(.requiresProducts("bridge", "flannel", "host-local", "loopback")) struct MalformedInput {
         /// Documents in one batch: each batch has a fresh host, or what one left would hide what the next does.

@@ -70,7 +70,7 @@ struct PortMapScene {
         _ address: IPAddress,
         from namespace: borrowing NetworkNamespace,
         or others: [Service] = [],
-        within patience: Duration = .seconds(2)
+        within patience: Duration = .seconds(10)
     ) throws -> Contact? {
         try way.call(
             address,

@@ -7,7 +7,7 @@ import LinuxSystem
 import LinuxTesting
 import Testing
 
-extension Endurance {
+extension EndToEnd {
     /// Plugins that are killed while they change the ruleset.
     @Suite(.requiresProducts("bridge", "firewall", "host-local", "portmap"), .requiresPrograms("nft", "iptables"))
     struct RulesetSuddenDeath {

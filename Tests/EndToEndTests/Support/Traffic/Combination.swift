@@ -43,7 +43,7 @@ struct Combination: Sendable, Hashable, CustomTestStringConvertible {
         from namespace: borrowing NetworkNamespace,
         sourcePort: UInt16 = 0,
         among services: [Service],
-        within patience: Duration = .seconds(2)
+        within patience: Duration = .seconds(10)
     ) throws -> Contact? {
         try open(target, port, from: namespace, sourcePort: sourcePort, among: services, within: patience)?.contact
     }
@@ -55,7 +55,7 @@ struct Combination: Sendable, Hashable, CustomTestStringConvertible {
         from namespace: borrowing NetworkNamespace,
         sourcePort: UInt16 = 0,
         among services: [Service],
-        within patience: Duration = .seconds(2)
+        within patience: Duration = .seconds(10)
     ) throws -> Conversation? {
         let client = try TrafficSocket(transport, boundTo: Endpoint(family.anyAddress, sourcePort), in: namespace)
         return Conversation.open(

@@ -48,7 +48,7 @@ final class Conversation {
     }
 
     /// Whether a question and its answer pass within some time.
-    func goesOn(within duration: Duration = .seconds(2)) -> Bool {
+    func goesOn(within duration: Duration = .seconds(10)) -> Bool {
         let deadline = Deadline.after(duration)
         let token = Self.token()
         if client.send(token) != nil { return false }
@@ -60,7 +60,7 @@ final class Conversation {
     }
 
     /// Whether the client receives what the service sends on its own account.
-    func isHeardBack(within duration: Duration = .seconds(2)) -> Bool {
+    func isHeardBack(within duration: Duration = .seconds(10)) -> Bool {
         let token = Self.token()
         if server.send(token, to: transport == .udp ? lastSender : nil) != nil { return false }
         return Readiness.wait(readers: [client], until: .after(duration)) && client.receive()?.bytes == token
