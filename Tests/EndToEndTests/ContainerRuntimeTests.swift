@@ -6,34 +6,35 @@ import Testing
 
 extension EndToEnd {
     /// Debian's containerd with runc, asked for pods as a kubelet asks.
-    @Suite(
-        .requiresProducts("bridge", "host-local", "loopback"),
-        .requiresPrograms("containerd", "ctr", "runc", "busybox", "python3"),
-        .requiresPythonModule("grpc")
-    )
+    @Suite(.requiresProducts("bridge", "host-local", "loopback"), .requiresContainerd)
     struct ContainerRuntime {
         @Test func `pods of containerd reach each other and the gateway, and removed they leave nothing`() throws {
-            let host = try TestHost()
+            let host = try IsolatedHost()
             let list = try File.contents(of: "\(BuiltProducts.packageRoot)/netconf/10-bridge-dual-stack.conflist")
-            let containerd = try Containerd.start(on: host, list: list)
-            try containerd.remove(try containerd.run("warm-up"))
-            let before = try Snapshot(of: host, files: containerd.stateOfNetworks)
+            try host.run("mkdir", "-p", Containerd.lists)
+            try File.create(host.path("\(Containerd.lists)/10-pods.conflist"), with: list)
+            let containerd = try Containerd(on: host)
+            #expect(try containerd.obstacles() == [:])
+            for pod in try containerd.run(["warm-up"]) { try containerd.remove(pod) }
+            // Reservations, results, and namespaces of pods.
+            let directories = ["/var/lib/cni", "/run/netns"]
+            let before = try host.snapshot(directories)
 
-            let pods = [try containerd.run("one"), try containerd.run("two")]
+            let pods = try containerd.run(["one", "two"])
             #expect(Set(pods.flatMap(\.addresses)).count == 4, "\(pods)")
             for (pod, other) in [(pods[0], pods[1]), (pods[1], pods[0])] {
                 for address in other.addresses + ["10.23.0.1", "fd5c:23::1"] {
-                    let answer = try containerd.execute(["ping", "-c", "2", "-W", "2", address], in: pod)
+                    let answer = try containerd.execute(["ping", "-c", "1", "-W", "2", address], in: pod)
                     #expect(answer.contains(" 0% packet loss"), "\(address): \(answer)")
                 }
                 // containerd runs loopback itself, by the configuration version 0.3.1.
                 let loopback = try containerd.execute(["ping", "-c", "1", "-W", "2", "127.0.0.1"], in: pod)
                 #expect(loopback.contains(" 0% packet loss"), "\(loopback)")
             }
-            #expect(try Snapshot(of: host, files: containerd.stateOfNetworks) != before)
+            #expect(try host.snapshot(directories) != before)
 
             for pod in pods { try containerd.remove(pod) }
-            #expect(try Snapshot(of: host, files: containerd.stateOfNetworks).difference(from: before) == [])
+            try host.expectNothingLeft(since: before, directories, "after the pods")
         }
     }
 }

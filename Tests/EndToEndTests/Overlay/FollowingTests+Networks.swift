@@ -50,8 +50,7 @@ extension FollowingTests {
             sed -i 's|"10.30.0.0/16"|"10.30.0.0/16","10.40.0.0/16"|' /var/lib/flannel/flanneld.json
             """
         )
-        let words = ["\(BuiltProducts.directory)/flanneld", "cleanup", "--cni-conf-dir", "/run/cni/net.d"] + node.flags
-        try Command.run(node.host.entering(words))
+        try node.cleanUp()
         #expect(try ours(node).isEmpty)
     }
 }

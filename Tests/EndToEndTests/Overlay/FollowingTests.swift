@@ -229,15 +229,14 @@ struct FollowingTests {
         #expect(refused.termination == .exited(1))
         #expect(String(decoding: refused.standardError, as: UTF8.self).contains("another flanneld runs"))
         try node.stop()
-        let words = ["\(BuiltProducts.directory)/flanneld", "cleanup", "--cni-conf-dir", "/run/cni/net.d"] + node.flags
-        try Command.run(node.host.entering(words))
+        try node.cleanUp()
         let after = try node.host.shell(state)
         let left = Set(after.split(separator: "\n")).subtracting(before.split(separator: "\n"))
         // The node's identity in the store stays: it is the same node when it comes again.
         #expect(left.allSatisfy { $0.hasPrefix("/") || $0 == "node-id" || $0 == "stores" }, "\(left.sorted())")
         #expect(try Directory.names(in: "\(cluster.shared)/subnets").filter { !$0.hasPrefix(".") }.count == 1)
         // It can be repeated.
-        try Command.run(node.host.entering(words))
+        try node.cleanUp()
     }
 
     @Test func `a supervisor, a probe and a person are told the truth`() throws {

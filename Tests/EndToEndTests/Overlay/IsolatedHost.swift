@@ -28,7 +28,8 @@ final class IsolatedHost: @unchecked Sendable {
             # A real machine's link-local addresses are past the search for duplicates; without one it asks for no neighbour.
             sysctl -qw net.ipv6.conf.default.accept_dad=0
             echo "$number" > "$1.new" && mv "$1.new" "$1"
-            exec cat
+            # Whoever lost its parent is to be gone when it has ended, with nobody here to take note.
+            exec env --ignore-signal=CHLD cat
             """
         let words = [
             "--net", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script, "sh", announcement,

@@ -61,6 +61,13 @@ final class OverlayNode: @unchecked Sendable {
         try host.shell("until [ -s /run/flanneld.pid ]; do sleep 0.01; done; kill -\(signal) $(cat /run/flanneld.pid)")
     }
 
+    /// Has flanneld, which must not run, remove all of the overlay, and returns what it said.
+    @discardableResult
+    func cleanUp() throws -> String {
+        let words = ["/usr/bin/env"] + environment + ["\(BuiltProducts.directory)/flanneld", "cleanup"]
+        return try Command.run(host.entering(words + ["--cni-conf-dir", "/run/cni/net.d"] + flags))
+    }
+
     /// Does what a reboot does, while flanneld does not run: devices, rules, and `/run/flannel` are gone, the disk is not.
     func loseBoot() throws {
         try host.shell("rm -rf /run/flannel; ip link del flannel.1; ip link del flannel-v6.1; nft flush ruleset")

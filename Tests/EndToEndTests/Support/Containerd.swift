@@ -6,123 +6,141 @@ import LinuxSystem
 import LinuxTesting
 import Testing
 
-/// A containerd of a test's own: its files in the test's directory, its processes in a PID namespace that ends with it,
-/// its mounts in a namespace of their own, its pods on the test's host.
-final class Containerd {
+/// A containerd of a machine's own, asked as a kubelet asks: all its files are in the machine's directories, and all its
+/// processes end with the machine.
+final class Containerd: @unchecked Sendable {
     /// A running pod.
-    struct Pod {
+    struct Pod: Sendable {
         let id: String
         let container: String
         let addresses: [String]
     }
 
-    private let host: TestHost
-    private let cgroup: String
+    /// What pods are made of.
+    static var image: String { "localhost/busybox:test" }
+
+    /// Where the network lists are looked for.
+    static var lists: String { "/run/cni/net.d" }
+
+    private static var log: String { "/run/containerd.log" }
+
+    let host: IsolatedHost
+    /// The directory that all pods are in, below the root of each hierarchy of control groups.
+    let cgroup: String
     private var process: ChildProcess?
 
-    /// Starts containerd with one network, imports the image, and waits until the network is ready.
-    static func start(on host: TestHost, list: [UInt8]) throws -> Containerd {
-        let containerd = Containerd(host)
-        for name in ["run", "lib", "net.d"] { try Directory.create(host.path(name), mode: 0o755) }
-        try File.create(host.path("net.d/10-pods.conflist"), with: list)
-        try File.create(host.path("containerd.toml"), with: Array(containerd.configuration.utf8))
-        try File.create(host.path("start.sh"), with: Array(containerd.startScript.utf8))
-        try containerd.startProcess()
-        try Command.run(
-            "/usr/bin/python3",
-            BuiltProducts.script("make-image.py"),
-            "/bin/busybox",
-            image,
-            host.path("image.tar")
-        )
-        try Command.run("ctr", "-a", containerd.socket, "-n", "k8s.io", "image", "import", host.path("image.tar"))
-        for _ in 0..<100 {
-            if try containerd.client("status").object().members.isEmpty { return containerd }
-            usleep(100_000)
-        }
-        throw TestFailure("containerd is not ready: \(try containerd.client("status").value) \(containerd.log)")
-    }
-
-    private init(_ host: TestHost) {
+    /// Starts containerd and gives it the image; without a network list its network is not ready.
+    init(on host: IsolatedHost) throws {
         self.host = host
-        cgroup = "swift-cni-test-\(getpid())"
+        cgroup = "\(Self.cgroupPrefix)\(host.process)"
+        Self.removeAbandonedCgroups()
+        try File.create(host.path("/run/containerd.toml"), with: Array(Self.configuration.utf8))
+        try start()
+        let archive = host.path("/run/image.tar")
+        try Command.run("/usr/bin/python3", Self.script("make-image.py"), "/bin/busybox", Self.image, archive)
+        try Command.run("ctr", "-a", socket, "-n", "k8s.io", "image", "import", archive)
+        try ask("await_image", Self.image)
     }
 
     deinit {
-        // unshare --kill-child: with it die init of the PID namespace and all else in there, not quite at once.
-        process = nil
-        for _ in 0..<40 {
-            if Self.removeCgroup(cgroup) { return }
-            usleep(50_000)
+        // Those of a test that failed hold processes.
+        for _ in 0..<100 {
+            if Self.removeCgroups(cgroup) { return }
+            usleep(20_000)
         }
     }
 
-    /// Where attachments are recorded beside the host's own state: reservations, results, and namespaces of pods.
-    var stateOfNetworks: [String] { [host.path("lib/cni"), host.path("run/netns")] }
+    /// Starts containerd; the pods of an earlier one are found again.
+    func start() throws {
+        let words = host.entering([
+            "/bin/sh", "-c",
+            "containerd --config /run/containerd.toml 2>> \(Self.log) & echo $! > /run/cri.pid; wait $!",
+        ])
+        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        process = try ChildProcess.start(words[0], arguments: Array(words.dropFirst()), environment: environment)
+        let deadline = Deadline.after(.seconds(20))
+        while access(socket, F_OK) != 0 {
+            guard deadline.remainingNanoseconds > 0 else { throw TestFailure("containerd does not start: \(logged)") }
+            usleep(20_000)
+        }
+    }
 
-    /// Runs a pod with one container.
-    func run(_ name: String) throws -> Pod {
-        let answer = try client("run", name, Self.image, "/\(cgroup)")
-        return Pod(
-            id: try answer.requiredMember("pod").string(),
-            container: try answer.requiredMember("container").string(),
-            addresses: try answer.requiredMember("addresses").strings()
-        )
+    /// Kills containerd; its pods go on.
+    func kill() throws {
+        try host.shell("kill -KILL $(cat /run/cri.pid)")
+        if var child = process.take() { _ = try child.wait() }
+        try host.shell("rm -f /run/containerd.sock*")
+    }
+
+    /// Why containerd or its network is not ready, by condition; empty when both are.
+    func obstacles() throws -> [String: String] {
+        var obstacles: [String: String] = [:]
+        for member in try ask("status").object().members { obstacles[member.key] = member.value.string }
+        return obstacles
+    }
+
+    /// Runs pods, all at once, each with one container.
+    ///
+    /// - Parameter names: "name" or "name=port": the pod's server answers at this port of the node.
+    func run(_ names: [String]) throws -> [Pod] {
+        try ask(["run", Self.image, "/\(cgroup)"] + names).elements().map { try Pod($0) }
     }
 
     /// Runs a command in a pod's container and returns what it wrote.
     func execute(_ words: [String], in pod: Pod) throws -> String {
-        try client(["execute", pod.container] + words).requiredMember("output").string()
+        try ask(["execute", pod.container] + words).requiredMember("output").string()
     }
 
-    /// Stops and removes a pod.
-    func remove(_ pod: Pod) throws { try client("remove", pod.id) }
+    /// Stops a pod.
+    func stop(_ pod: Pod) throws { try ask("stop", pod.id) }
 
-    private static var image: String { "localhost/busybox:test" }
+    /// Removes a pod, which is stopped first when it runs.
+    func remove(_ pod: Pod) throws { try ask("remove", pod.id) }
 
-    private var socket: String { host.path("run/containerd.sock") }
-
-    private var log: String {
-        String(decoding: ((try? File.contents(of: host.path("containerd.log"))) ?? []).suffix(3000), as: UTF8.self)
-    }
-
+    /// Asks for one thing, and returns the answer.
     @discardableResult
-    private func client(_ words: String...) throws -> JSONNode { try client(words) }
+    func ask(_ words: String...) throws -> JSONNode { try ask(words) }
 
-    private func client(_ words: [String]) throws -> JSONNode {
-        do {
-            let answer = try Command.run(["/usr/bin/python3", BuiltProducts.script("cri-client.py"), socket] + words)
-            return JSONNode(try JSONValue(parsing: Array(answer.utf8)))
-        } catch { throw TestFailure("\(error); containerd: \(log)") }
+    /// Asks for one thing, and returns the answer.
+    func ask(_ words: [String]) throws -> JSONNode {
+        var question = try begin(words)
+        return try question.answer()
     }
 
-    private func startProcess() throws {
-        let words = [
-            "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", host.path("start.sh"),
-        ]
-        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        process = try host.namespace.run {
-            Result { try ChildProcess.start("/usr/bin/unshare", arguments: words, environment: environment) }
-        }.get()
-        for _ in 0..<100 {
-            if access(socket, F_OK) == 0 { return }
-            usleep(100_000)
+    /// Begins to ask for something that takes its time.
+    func begin(_ words: [String]) throws -> Question {
+        let words = [Self.script("cri-client.py"), socket] + words
+        return Question(
+            process: try ChildProcess.start("/usr/bin/python3", arguments: words, environment: ["LC_ALL=C.UTF-8"])
+        )
+    }
+
+    /// Something that was asked.
+    struct Question: ~Copyable {
+        fileprivate var process: ChildProcess
+
+        /// Waits for the answer.
+        mutating func answer() throws -> JSONNode {
+            let outcome = try process.wait()
+            guard outcome.termination == .exited(0) else {
+                throw TestFailure(String(decoding: outcome.standardError, as: UTF8.self))
+            }
+            return JSONNode(try JSONValue(parsing: outcome.standardOutput))
         }
-        throw TestFailure("containerd does not start: \(log)")
     }
 
-    /// /run and /var/lib are the test's own, and with them the result cache, which cannot be configured.
-    private var startScript: String {
-        """
-        set -e
-        mount --bind \(host.path("run")) /run
-        mount --bind \(host.path("lib")) /var/lib
-        containerd --config \(host.path("containerd.toml")) 2> \(host.path("containerd.log")) &
-        wait
-        """
+    /// The end of what containerd has logged.
+    var logged: String {
+        String(decoding: ((try? File.contents(of: host.path(Self.log))) ?? []).suffix(3000), as: UTF8.self)
     }
 
-    private var configuration: String {
+    private var socket: String { host.path("/run/containerd.sock") }
+
+    private static func script(_ name: String) -> String {
+        "\(BuiltProducts.packageRoot)/Tests/Support/container-runtime/\(name)"
+    }
+
+    private static var configuration: String {
         """
         version = 2
         root = "/var/lib/containerd"
@@ -135,46 +153,36 @@ final class Containerd {
         [grpc]
         address = "/run/containerd.sock"
         [plugins."io.containerd.grpc.v1.cri"]
-        sandbox_image = "\(Self.image)"
+        sandbox_image = "\(image)"
         restrict_oom_score_adj = true
         disable_apparmor = true
         stream_server_address = "127.0.0.1"
         [plugins."io.containerd.grpc.v1.cri".cni]
         bin_dir = "\(BuiltProducts.directory)"
-        conf_dir = "\(host.path("net.d"))"
+        conf_dir = "\(lists)"
         [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
         runtime_type = "io.containerd.runc.v2"
         """
     }
-
-    /// Removes the pods' control groups from every hierarchy.
-    ///
-    /// - Returns: Whether none is left.
-    private static func removeCgroup(_ name: String) -> Bool {
-        let root = "/sys/fs/cgroup"
-        let hierarchies = ((try? Directory.names(in: root)) ?? []).map { "\(root)/\($0)/\(name)" }
-        let paths = (hierarchies + ["\(root)/\(name)"]).filter { Directory.exists($0) }
-        for path in paths {
-            for inner in (try? Directory.names(in: path)) ?? [] { rmdir("\(path)/\(inner)") }
-            rmdir(path)
-        }
-        return paths.allSatisfy { !Directory.exists($0) }
-    }
 }
 
-extension BuiltProducts {
-    /// A script that stands in for a kubelet.
-    fileprivate static func script(_ name: String) -> String {
-        "\(packageRoot)/Tests/Support/container-runtime/\(name)"
+extension Containerd.Pod {
+    /// Reads the answer to the wish for a pod.
+    init(_ answer: JSONNode) throws {
+        id = try answer.requiredMember("pod").string()
+        container = try answer.requiredMember("container").string()
+        addresses = try answer.requiredMember("addresses").strings()
     }
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Runs only where Debian's Python has a module; in CI it must have it.
-    static func requiresPythonModule(_ name: String) -> Self {
-        .enabled("apt-get install python3-\(name == "grpc" ? "grpcio" : name) first") {
-            let outcome = try Command.outcome(["/usr/bin/python3", "-c", "import \(name)"])
-            return BuiltProducts.skipsAreErrors || outcome.termination == .exited(0)
+    /// Runs only where Debian's containerd, runc and what asks it are installed; in CI they must be.
+    static var requiresContainerd: Self {
+        .enabled("apt-get install busybox-static containerd python3-grpcio runc first") {
+            if BuiltProducts.skipsAreErrors { return true }
+            let programs = ["busybox", "containerd", "ctr", "python3", "runc"]
+            guard programs.allSatisfy(BuiltProducts.isInstalled) else { return false }
+            return try Command.outcome(["/usr/bin/python3", "-c", "import grpc"]).termination == .exited(0)
         }
     }
 }

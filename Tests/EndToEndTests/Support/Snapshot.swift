@@ -10,17 +10,20 @@ struct Snapshot: Equatable {
     /// The things, sorted.
     let lines: Set<String>
 
-    /// Looks at a host: links, addresses, routes, permanent neighbours, nf_tables, reservations.
+    /// Looks at a host and the reservations on it.
     init(of host: TestHost, files: [String] = []) throws {
-        var lines = try Self.linksAndAddresses(in: host)
-        lines += try Self.routes(in: host, family: "-4") + Self.routes(in: host, family: "-6")
-        for neighbour in try Command.json("ip", "-j", "neigh", "show", "nud", "permanent", in: host.namespace)
-            .elements()
-        {
+        try self.init(of: host.namespace, files: [host.dataDirectory] + files)
+    }
+
+    /// Looks at a network: links, addresses, routes, permanent neighbours, nf_tables; and at directories.
+    init(of network: borrowing NetworkNamespace, files: [String]) throws {
+        var lines = try Self.linksAndAddresses(in: network)
+        lines += try Self.routes(in: network, family: "-4") + Self.routes(in: network, family: "-6")
+        for neighbour in try Command.json("ip", "-j", "neigh", "show", "nud", "permanent", in: network).elements() {
             lines.append("neighbour \(neighbour["dst"]?.value.string ?? "") \(neighbour["dev"]?.value.string ?? "")")
         }
-        lines += try RulesetListing(of: host.namespace).lines
-        for directory in [host.dataDirectory] + files { lines += Self.files(below: directory) }
+        lines += try RulesetListing(of: network).lines
+        for directory in files { lines += Self.files(below: directory) }
         self.lines = Set(lines)
     }
 
@@ -35,9 +38,9 @@ struct Snapshot: Equatable {
         files(below: host.dataDirectory).filter { !$0.contains("/.index") }
     }
 
-    private static func linksAndAddresses(in host: TestHost) throws -> [String] {
+    private static func linksAndAddresses(in network: borrowing NetworkNamespace) throws -> [String] {
         var lines: [String] = []
-        for link in try Command.json("ip", "-j", "-d", "addr", in: host.namespace).elements() {
+        for link in try Command.json("ip", "-j", "-d", "addr", in: network).elements() {
             let name = link["ifname"]?.value.string ?? ""
             let kind = link["linkinfo"]?["info_kind"]?.value.string ?? ""
             lines.append("link \(name) \(kind) \(link["address"]?.value.string ?? "")")
@@ -51,8 +54,8 @@ struct Snapshot: Equatable {
         return lines
     }
 
-    private static func routes(in host: TestHost, family: String) throws -> [String] {
-        let routes = try Command.json("ip", "-j", "-N", family, "route", "show", "table", "all", in: host.namespace)
+    private static func routes(in network: borrowing NetworkNamespace, family: String) throws -> [String] {
+        let routes = try Command.json("ip", "-j", "-N", family, "route", "show", "table", "all", in: network)
         return try routes.elements().compactMap { route in
             let destination = route["dst"]?.value.string ?? ""
             // These, too, come and go with the carrier and with duplicate address detection.

@@ -5,10 +5,15 @@
 The few messages needed are encoded by hand: a field is a number and a text, bytes, an integer, or a list of fields.
 Field numbers: kubernetes/cri-api, pkg/apis/runtime/v1/api.proto.
 """
+import concurrent.futures
 import json
 import sys
+import time
 
 import grpc
+
+# What a pod runs: the pod's name is at /etc/hostname. Its socket is of IPv6 and takes IPv4, too.
+SERVER = ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/"]
 
 
 def varint(number):
@@ -71,33 +76,76 @@ class Runtime:
     def __init__(self, socket):
         self.channel = grpc.insecure_channel("unix://" + socket)
 
-    def call(self, method, *request):
-        function = self.channel.unary_unary("/runtime.v1.RuntimeService/" + method)
+    def call(self, method, *request, service="RuntimeService"):
+        function = self.channel.unary_unary(f"/runtime.v1.{service}/{method}")
         return fields(function(message(*request), timeout=60, wait_for_ready=True))
 
     def status(self):
-        """Why the runtime or its network is not ready; empty when both are."""
+        """Why the runtime or its network is not ready, by condition; empty when both are."""
         status = fields(self.call("Status")[1][0])
         conditions = [fields(condition) for condition in status.get(1, [])]
         return {text(c, 1): text(c, 4) or "not ready" for c in conditions if c.get(2, [0])[0] != 1}
 
-    def run(self, name, image, cgroup):
-        """A pod with one container that sleeps."""
+    def await_image(self, image):
+        """Ends when the runtime is there and knows an image, which it takes note of after the import."""
+        end = time.monotonic() + 20
+        while not self.call("ImageStatus", (1, [(1, image)]), service="ImageService").get(1):
+            if time.monotonic() > end:
+                sys.exit(f"{image} does not come")
+            time.sleep(0.02)
+        return {}
+
+    def configure(self, subnet):
+        """What a kubelet does when its node has been given a subnet."""
+        self.call("UpdateRuntimeConfig", (1, [(1, [(1, subnet)])]))
+        return {}
+
+    def run(self, image, cgroup, *names):
+        """Pods, all at once, each with one container. NAME=PORT: the container's server answers at this port of the node."""
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as executor:
+            return list(executor.map(lambda name: self.run_one(image, cgroup, *name.partition("=")[::2]), names))
+
+    def run_one(self, image, cgroup, name, port=""):
         pod = [(1, [(1, name), (2, "uid-" + name), (3, "default")]), (2, name), (8, [(1, cgroup)])]
+        if port:
+            pod.append((5, [(2, 8080), (3, int(port))]))
         pod_id = text(self.call("RunPodSandbox", (1, pod)), 1)
-        container = [(1, [(1, "main")]), (2, [(1, image)]), (3, "/bin/sleep"), (4, "1000000"), (15, [])]
+        container = [(1, [(1, "main")]), (2, [(1, image)]), *[(3, word) for word in SERVER], (15, [])]
         created = self.call("CreateContainer", (1, pod_id), (2, container), (3, pod))
         self.call("StartContainer", (1, text(created, 1)))
-        network = fields(fields(self.call("PodSandboxStatus", (1, pod_id))[1][0])[5][0])
+        return {"pod": pod_id, "container": text(created, 1), **self.examine(pod_id)}
+
+    def persist(self, image, cgroup, name):
+        """A pod as soon as it can be had, after any number of failures: when that was, and what was said before."""
+        complaints, end = [], time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                obstacles = list(self.status().values())
+                if not obstacles:
+                    pod = self.run_one(image, cgroup, name)
+                    return {**pod, "moment": time.clock_gettime_ns(time.CLOCK_MONOTONIC), "complaints": complaints}
+            except grpc.RpcError as error:
+                obstacles = [error.details()]
+            complaints += [obstacle for obstacle in obstacles if obstacle not in complaints]
+            time.sleep(0.02)
+        sys.exit(f"no pod: {complaints}")
+
+    def examine(self, pod):
+        """Whether a pod's sandbox is ready, and its addresses."""
+        status = fields(self.call("PodSandboxStatus", (1, pod))[1][0])
+        network = fields(status.get(5, [b""])[0])
         addresses = [text(network, 1)] + [text(fields(other), 1) for other in network.get(2, [])]
-        return {"pod": pod_id, "container": text(created, 1), "addresses": addresses}
+        return {"isReady": status.get(3, [0])[0] == 0, "addresses": [address for address in addresses if address]}
 
     def execute(self, container, *command):
         answer = self.call("ExecSync", (1, container), *[(2, word) for word in command], (3, 30))
         return {"status": answer.get(3, [0])[0], "output": text(answer, 1) + text(answer, 2)}
 
-    def remove(self, pod):
+    def stop(self, pod):
         self.call("StopPodSandbox", (1, pod))
+        return {}
+
+    def remove(self, pod):
         self.call("RemovePodSandbox", (1, pod))
         return {}
 

@@ -24,7 +24,7 @@ def root_file_system(busybox):
             archive.addfile(entry)
         with open(busybox, "rb") as file:
             add(archive, "bin/busybox", file.read(), 0o755)
-        for name in ("sh", "sleep", "ping", "ping6", "ip", "cat"):
+        for name in ("sh", "sleep", "ping"):
             entry = tarfile.TarInfo("bin/" + name)
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(entry)
