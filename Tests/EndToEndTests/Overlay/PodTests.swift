@@ -1,0 +1,139 @@
+// swift-cni, SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import IPAddresses
+import JSON
+import KubernetesTesting
+import LinuxSystem
+import LinuxTesting
+import Testing
+
+/// Nodes of a Kubernetes cluster with Debian's containerd and runc, asked for pods as a kubelet asks.
+@Suite(
+    .requiresProducts("flanneld", "flannel", "bridge", "host-local", "loopback", "portmap", "cnitool"),
+    .requiresContainerd,
+    .serialized
+)
+struct PodTests {
+    /// What must be on each node as it was, when all pods are gone and the overlay is.
+    private static let directories = [
+        Containerd.lists, "/run/flannel", "/run/netns", "/var/lib/cni", "/var/lib/flannel",
+    ]
+
+    @Test(arguments: [[AddressFamily.v4], AddressFamily.allCases])
+    func `pods on three nodes reach each other and are reached by ports of the nodes, and all of it goes again`(
+        families: [AddressFamily]
+    ) throws {
+        let network = families == [.v4] ? #"{"Network":"10.244.0.0/16"}"# : KubernetesOverlayTests.network
+        let cluster = try OverlayCluster(3, network: network, store: .kubernetes, flags: ["--ip-masq"])
+        let runtimes = try cluster.nodes.map { try Containerd(on: $0.host) }
+        let before = try cluster.nodes.map { try $0.host.snapshot(Self.directories) }
+
+        // The first boot, of a node that is given its subnet late: the runtime has no network to offer until then.
+        let api = try cluster.api
+        api.patch("node1", with: ["spec": ["podCIDR": .null, "podCIDRs": .null]])
+        for node in cluster.nodes { try node.start() }
+        #expect(try runtimes[0].obstacles().keys.sorted() == ["NetworkReady"])
+        var early = try runtimes[0].beginPersistentRun("early")
+        try cluster.nodes[0].wait("a word on why it waits") { cluster.nodes[0].lastError.contains("no IPv4 podCIDR") }
+        usleep(500_000)
+        let subnets = ["10.244.1.0/24", "fd00:10:244:1::/64"]
+        api.patch("node1", with: ["spec": ["podCIDR": .string(subnets[0]), "podCIDRs": .strings(subnets)]])
+        let first = try early.pod(within: .seconds(1), of: cluster.nodes[0])
+        #expect(first.complaints.contains { $0.contains("cni plugin not initialized") }, "\(first.complaints)")
+        try cluster.waitUntilMeshed(families)
+
+        for (number, runtime) in runtimes.enumerated() { try runtime.configure(subnet: "10.244.\(number + 1).0/24") }
+        let names = ["a=8001", "b=8002", "c=8003", "d=8004", "e"]
+        var pods = [
+            [first.pod] + (try runtimes[0].run(names)), try runtimes[1].run(["f=8001"]),
+            try runtimes[2].run(["g=8001"]),
+        ]
+        let addresses = pods.joined().flatMap(\.addresses)
+        #expect(Set(addresses).count == 8 * families.count, "\(pods)")
+        func expectMesh(_ what: String) throws {
+            for (runtime, pods) in zip(runtimes, pods) {
+                for pod in pods {
+                    #expect(try runtime.unreachable(["127.0.0.1"] + addresses, from: pod) == "", "\(what): \(pod)")
+                }
+            }
+        }
+        try expectMesh("at first")
+        // Every port of a node leads to its pod, from each node.
+        for node in cluster.nodes {
+            for (number, name, port) in [(1, "a", 8001), (1, "d", 8004), (2, "f", 8001), (3, "g", 8001)] {
+                for address in ["192.0.1.\(number)", "[2001:db8:1::\(number)]"].prefix(families.count) {
+                    #expect(
+                        try node.request("http://\(address):\(port)/etc/hostname") == "\(name)\n",
+                        "\(address) port \(port) from node \(node.number)"
+                    )
+                }
+            }
+        }
+
+        // Pods outlive containerd, and the next one knows them.
+        try runtimes[1].kill()
+        try runtimes[1].start()
+        #expect(try runtimes[1].isReady(pods[1][0]))
+        pods[1] += try runtimes[1].run(["h"])
+        try expectMesh("after another start of containerd")
+        // A pod that has lost its namespace: DEL is called with none.
+        try runtimes[2].loseNamespaces()
+
+        for (runtime, pods) in zip(runtimes, pods) {
+            for pod in pods {
+                // Whatever kubelets do not know for sure they do again.
+                for _ in 1...2 { try runtime.stop(pod) }
+                for _ in 1...2 { try runtime.remove(pod) }
+            }
+        }
+        for node in cluster.nodes {
+            try node.stop()
+            try node.cleanUp()
+        }
+        for (node, before) in zip(cluster.nodes, before) {
+            // What belongs to plugins, which keep it for the next container.
+            try node.host.shell("ip link delete cni0; nft delete table inet cni_portmap")
+            try node.host.expectNothingLeft(since: before, Self.directories, "node \(node.number)")
+        }
+        try cluster.expectGoodManners()
+    }
+
+    @Test func `after a reboot with an old list no pod is made until flanneld is ready, and lost pods can be removed`()
+        throws
+    {
+        let network = KubernetesOverlayTests.network
+        let cluster = try OverlayCluster(2, network: network, store: .kubernetes, flags: ["--ip-masq"])
+        let (node, runtimes) = (cluster.nodes[0], try cluster.nodes.map { try Containerd(on: $0.host) })
+        try cluster.start()
+        let before = try node.host.snapshot(["/run/netns", "/var/lib/cni"])
+        let (lost, peer) = (try runtimes[0].run(["lost=8001"])[0], try runtimes[1].run(["peer"])[0])
+        #expect(try runtimes[0].unreachable(peer.addresses, from: lost) == "")
+
+        try runtimes[0].reboot()
+        try runtimes[0].start()
+        #expect(try runtimes[0].obstacles() == [:], "an old list is all that containerd looks for")
+        let reason = "/run/flannel/subnet.env: no such file; flanneld writes it once it is ready"
+        let status = try node.cnitool("status", "none")
+        #expect(status.termination == .exited(1))
+        let answer = String(decoding: status.standardError, as: UTF8.self)
+        #expect(answer.contains("(code 50)") && answer.contains(reason), "\(answer)")
+        #expect(try !runtimes[0].isReady(lost))
+        var again = try runtimes[0].beginPersistentRun("again")
+        // Its namespace is gone: DEL is called without one, and flanneld has written nothing since the boot.
+        for _ in 1...2 { try runtimes[0].stop(lost) }
+        try runtimes[0].remove(lost)
+        usleep(500_000)
+
+        try node.start()
+        let (pod, complaints) = try again.pod(within: .seconds(1), of: node)
+        #expect(complaints.contains { $0.contains(reason) }, "\(complaints)")
+        try cluster.waitUntilMeshed()
+        #expect(try runtimes[0].unreachable(peer.addresses, from: pod) == "")
+        #expect(try runtimes[1].unreachable(pod.addresses, from: peer) == "")
+        try runtimes[0].remove(pod)
+        try node.host.run("ip", "link", "delete", "cni0")
+        try node.host.expectNothingLeft(since: before, ["/run/netns", "/var/lib/cni"], "after both pods")
+        try cluster.expectGoodManners()
+    }
+}
