@@ -22,9 +22,14 @@ struct PodContainer {
 
     /// `command` and `args`.
     let words: [String]
-    private let environment: [String]
-    private let capabilities: [String]
-    private let mounts: [String]
+    /// `NAME=value`.
+    let environment: [String]
+    /// Those that it has, without `CAP_`.
+    let capabilities: [String]
+    /// "ro:" or "rw:", a directory of the node, ":", and where the container sees it.
+    let mounts: [String]
+    /// The name of the image.
+    let image: String
 
     /// - Parameter capabilities: Instead of those that the manifest adds.
     init(_ container: JSONNode, of pod: JSONNode, _ surroundings: Surroundings, capabilities: [String]? = nil) throws {
@@ -39,6 +44,7 @@ struct PodContainer {
             environment.append("\(try variable.requiredMember("name").string())=\(surroundings.node)")
         }
         self.environment = environment
+        image = try container.requiredMember("image").string()
         let context = try container.requiredMember("securityContext")
         let restrictions = try context.requiredMember("capabilities")
         guard try context.requiredMember("readOnlyRootFilesystem").boolean(),

@@ -30,16 +30,17 @@ final class Containerd: @unchecked Sendable {
     private var process: ChildProcess?
 
     /// Starts containerd and gives it the image; without a network list its network is not ready.
-    init(on host: IsolatedHost) throws {
+    ///
+    /// - Parameter plugins: Where the machine's plugins are.
+    init(on host: IsolatedHost, plugins: String = BuiltProducts.directory) throws {
         self.host = host
         cgroup = "\(Self.cgroupPrefix)\(host.process)"
         Self.removeAbandonedCgroups()
-        try File.create(host.path("/run/containerd.toml"), with: Array(Self.configuration.utf8))
+        try File.create(host.path("/run/containerd.toml"), with: Array(Self.configuration(plugins).utf8))
         try start()
         let archive = host.path("/run/image.tar")
         try Command.run("/usr/bin/python3", Self.script("make-image.py"), "/bin/busybox", Self.image, archive)
-        try Command.run("ctr", "-a", socket, "-n", "k8s.io", "image", "import", archive)
-        try ask("await_image", Self.image)
+        try load(archive, Self.image)
     }
 
     deinit {
@@ -48,6 +49,12 @@ final class Containerd: @unchecked Sendable {
             if Self.removeCgroups(cgroup) { return }
             usleep(20_000)
         }
+    }
+
+    /// Gives containerd another image.
+    func load(_ archive: String, _ name: String) throws {
+        try Command.run("ctr", "-a", socket, "-n", "k8s.io", "image", "import", archive)
+        try ask("await_image", name)
     }
 
     /// Starts containerd; the pods of an earlier one are found again.
@@ -140,7 +147,7 @@ final class Containerd: @unchecked Sendable {
         "\(BuiltProducts.packageRoot)/Tests/Support/container-runtime/\(name)"
     }
 
-    private static var configuration: String {
+    private static func configuration(_ plugins: String) -> String {
         """
         version = 2
         root = "/var/lib/containerd"
@@ -158,7 +165,7 @@ final class Containerd: @unchecked Sendable {
         disable_apparmor = true
         stream_server_address = "127.0.0.1"
         [plugins."io.containerd.grpc.v1.cri".cni]
-        bin_dir = "\(BuiltProducts.directory)"
+        bin_dir = "\(plugins)"
         conf_dir = "\(lists)"
         [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
         runtime_type = "io.containerd.runc.v2"

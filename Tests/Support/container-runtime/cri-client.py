@@ -115,6 +115,38 @@ class Runtime:
         self.call("StartContainer", (1, text(created, 1)))
         return {"pod": pod_id, "container": text(created, 1), **self.examine(pod_id)}
 
+    def run_on_node(self, cgroup, name, document):
+        """A pod with the node's network and one container, as a document in JSON describes it."""
+        wanted = json.loads(document)
+        of_node = [(1, [(1, 2)])]
+        pod = [(1, [(1, name), (2, "uid-" + name), (3, "kube-system")]), (3, "/run/logs"), (8, [(1, cgroup), (2, of_node)])]
+        restrictions = [
+            (1, [(2, "ALL")] + [(1, capability) for capability in wanted["capabilities"]]),
+            (3, [(1, 2)]), (7, True), (11, True), (15, []),
+        ]
+        container = [(1, [(1, "main")]), (2, [(1, wanted["image"])]), (11, name + ".log"), (15, [(2, restrictions)])]
+        container += [(3, word) for word in wanted["command"]]
+        for variable in wanted["environment"]:
+            key, _, value = variable.partition("=")
+            container.append((6, [(1, key), (2, value)]))
+        for mount in wanted["mounts"]:
+            mode, source, target = mount.split(":")
+            container.append((7, [(1, target), (2, source), (3, mode == "ro")]))
+        pod_id = text(self.call("RunPodSandbox", (1, pod)), 1)
+        container_id = text(self.call("CreateContainer", (1, pod_id), (2, container), (3, pod)), 1)
+        self.call("StartContainer", (1, container_id))
+        return {"pod": pod_id, "container": container_id, "addresses": []}
+
+    def await_end(self, container):
+        """The exit status of a container that ends by itself."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            status = fields(self.call("ContainerStatus", (1, container))[1][0])
+            if status.get(3, [0])[0] == 2:
+                return status.get(7, [0])[0]
+            time.sleep(0.02)
+        sys.exit("it does not end")
+
     def persist(self, image, cgroup, name):
         """A pod as soon as it can be had, after any number of failures: when that was, and what was said before."""
         complaints, end = [], time.monotonic() + 60
