@@ -321,6 +321,12 @@ let package = Package(
             path: "Tests/Support/lease-holder",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "kubernetes-server",
+            dependencies: ["KubernetesTesting"],
+            path: "Tests/Support/kubernetes-server",
+            swiftSettings: strict
+        ),
         .target(name: "CProcessControl", path: "Tests/Support/CProcessControl"),
         tests(
             "EndToEndTests",

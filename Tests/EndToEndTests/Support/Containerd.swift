@@ -16,10 +16,10 @@ final class Containerd: @unchecked Sendable {
         let addresses: [String]
     }
 
-    /// What pods are made of.
+    /// What pods are made of, as the configuration has it, too.
     static var image: String { "localhost/busybox:test" }
 
-    /// Where the network lists are looked for.
+    /// Where the network lists are looked for, as the configuration says.
     static var lists: String { "/run/cni/net.d" }
 
     private static var log: String { "/run/containerd.log" }
@@ -36,10 +36,12 @@ final class Containerd: @unchecked Sendable {
         self.host = host
         cgroup = "\(Self.cgroupPrefix)\(host.process)"
         Self.removeAbandonedCgroups()
-        try File.create(host.path("/run/containerd.toml"), with: Array(Self.configuration(plugins).utf8))
+        let configuration = String(decoding: try File.contents(of: Self.file("containerd.toml")), as: UTF8.self)
+        let configured = configuration.replacing("PLUGINS", with: plugins)
+        try File.create(host.path("/run/containerd.toml"), with: Array(configured.utf8))
         try start()
         let archive = host.path("/run/image.tar")
-        try Command.run("/usr/bin/python3", Self.script("make-image.py"), "/bin/busybox", Self.image, archive)
+        try Command.run("/usr/bin/python3", Self.file("make-image.py"), "/bin/busybox", Self.image, archive)
         try load(archive, Self.image)
     }
 
@@ -116,7 +118,7 @@ final class Containerd: @unchecked Sendable {
 
     /// Begins to ask for something that takes its time.
     func begin(_ words: [String]) throws -> Question {
-        let words = [Self.script("cri-client.py"), socket] + words
+        let words = [Self.file("cri-client.py"), socket] + words
         return Question(
             process: try ChildProcess.start("/usr/bin/python3", arguments: words, environment: ["LC_ALL=C.UTF-8"])
         )
@@ -143,33 +145,8 @@ final class Containerd: @unchecked Sendable {
 
     private var socket: String { host.path("/run/containerd.sock") }
 
-    private static func script(_ name: String) -> String {
+    private static func file(_ name: String) -> String {
         "\(BuiltProducts.packageRoot)/Tests/Support/container-runtime/\(name)"
-    }
-
-    private static func configuration(_ plugins: String) -> String {
-        """
-        version = 2
-        root = "/var/lib/containerd"
-        state = "/run/containerd"
-        disabled_plugins = [
-            "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
-            "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
-            "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
-        ]
-        [grpc]
-        address = "/run/containerd.sock"
-        [plugins."io.containerd.grpc.v1.cri"]
-        sandbox_image = "\(image)"
-        restrict_oom_score_adj = true
-        disable_apparmor = true
-        stream_server_address = "127.0.0.1"
-        [plugins."io.containerd.grpc.v1.cri".cni]
-        bin_dir = "\(plugins)"
-        conf_dir = "\(lists)"
-        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-        runtime_type = "io.containerd.runc.v2"
-        """
     }
 }
 
