@@ -15,7 +15,7 @@ extension EndToEnd {
             try File.create(host.path("\(Containerd.lists)/10-pods.conflist"), with: list)
             let containerd = try Containerd(on: host)
             #expect(try containerd.obstacles() == [:])
-            for pod in try containerd.run(["warm-up"]) { try containerd.remove(pod) }
+            try containerd.remove(try containerd.run(["warm-up"]))
             // Reservations, results, and namespaces of pods.
             let directories = ["/var/lib/cni", "/run/netns"]
             let before = try host.snapshot(directories)
@@ -33,7 +33,7 @@ extension EndToEnd {
             }
             #expect(try host.snapshot(directories) != before)
 
-            for pod in pods { try containerd.remove(pod) }
+            try containerd.remove(pods)
             try host.expectNothingLeft(since: before, directories, "after the pods")
         }
     }

@@ -56,9 +56,9 @@ struct ImageTests {
         #expect(try runtime.unreachable([address], from: pod) == "")
 
         // The end of the container is no end of the network.
-        try runtime.remove(daemon)
+        try runtime.remove([daemon])
         #expect(try runtime.unreachable([address], from: pod) == "")
-        try runtime.remove(pod)
+        try runtime.remove([pod])
         try all.cluster.expectGoodManners()
     }
 }
@@ -124,7 +124,7 @@ extension Containerd {
         guard status == .integer(0) else {
             throw TestFailure("\(name): \(status) \(try host.run("cat", "/run/logs/\(name).log"))")
         }
-        try remove(pod)
+        try remove([pod])
     }
 }
 

@@ -81,11 +81,9 @@ struct PodTests {
         try runtimes[2].loseNamespaces()
 
         for (runtime, pods) in zip(runtimes, pods) {
-            for pod in pods {
-                // Whatever kubelets do not know for sure they do again.
-                for _ in 1...2 { try runtime.stop(pod) }
-                for _ in 1...2 { try runtime.remove(pod) }
-            }
+            // Whatever kubelets do not know for sure they do again.
+            for _ in 1...2 { try runtime.stop(pods) }
+            for _ in 1...2 { try runtime.remove(pods) }
         }
         for node in cluster.nodes {
             try node.stop()
@@ -121,8 +119,8 @@ struct PodTests {
         #expect(try !runtimes[0].isReady(lost))
         var again = try runtimes[0].beginPersistentRun("again")
         // Its namespace is gone: DEL is called without one, and flanneld has written nothing since the boot.
-        for _ in 1...2 { try runtimes[0].stop(lost) }
-        try runtimes[0].remove(lost)
+        for _ in 1...2 { try runtimes[0].stop([lost]) }
+        try runtimes[0].remove([lost])
         usleep(500_000)
 
         try node.start()
@@ -131,7 +129,7 @@ struct PodTests {
         try cluster.waitUntilMeshed()
         #expect(try runtimes[0].unreachable(peer.addresses, from: pod) == "")
         #expect(try runtimes[1].unreachable(pod.addresses, from: peer) == "")
-        try runtimes[0].remove(pod)
+        try runtimes[0].remove([pod])
         try node.host.run("ip", "link", "delete", "cni0")
         try node.host.expectNothingLeft(since: before, ["/run/netns", "/var/lib/cni"], "after both pods")
         try cluster.expectGoodManners()

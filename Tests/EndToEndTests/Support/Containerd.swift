@@ -100,11 +100,11 @@ final class Containerd: @unchecked Sendable {
         try ask(["execute", pod.container] + words).requiredMember("output").string()
     }
 
-    /// Stops a pod.
-    func stop(_ pod: Pod) throws { try ask("stop", pod.id) }
+    /// Stops pods, all at once.
+    func stop(_ pods: [Pod]) throws { _ = try ask(["stop"] + pods.map(\.id)) }
 
-    /// Removes a pod, which is stopped first when it runs.
-    func remove(_ pod: Pod) throws { try ask("remove", pod.id) }
+    /// Removes pods, all at once; those that run are stopped first.
+    func remove(_ pods: [Pod]) throws { _ = try ask(["remove"] + pods.map(\.id)) }
 
     /// Asks for one thing, and returns the answer.
     @discardableResult

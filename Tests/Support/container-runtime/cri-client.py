@@ -173,12 +173,16 @@ class Runtime:
         answer = self.call("ExecSync", (1, container), *[(2, word) for word in command], (3, 30))
         return {"status": answer.get(3, [0])[0], "output": text(answer, 1) + text(answer, 2)}
 
-    def stop(self, pod):
-        self.call("StopPodSandbox", (1, pod))
+    def stop(self, *pods):
+        """All at once."""
+        with concurrent.futures.ThreadPoolExecutor(len(pods)) as executor:
+            list(executor.map(lambda pod: self.call("StopPodSandbox", (1, pod)), pods))
         return {}
 
-    def remove(self, pod):
-        self.call("RemovePodSandbox", (1, pod))
+    def remove(self, *pods):
+        """All at once; what still runs is stopped first."""
+        with concurrent.futures.ThreadPoolExecutor(len(pods)) as executor:
+            list(executor.map(lambda pod: self.call("RemovePodSandbox", (1, pod)), pods))
         return {}
 
 
