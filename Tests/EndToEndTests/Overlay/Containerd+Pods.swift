@@ -35,7 +35,7 @@ extension Containerd {
 
     /// Begins to ask for a pod until there is one.
     func beginPersistentRun(_ name: String) throws -> PersistentRun {
-        PersistentRun(try begin(["persist", Self.image, "/\(cgroup)", name]))
+        PersistentRun(try begin(["persist", Self.image, group.path, name]))
     }
 
     /// Says which subnet the node has been given.

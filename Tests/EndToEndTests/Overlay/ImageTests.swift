@@ -114,7 +114,7 @@ extension Containerd {
             "environment": .strings(container.environment), "capabilities": .strings(container.capabilities),
             "mounts": .strings(container.mounts),
         ]
-        return try Pod(ask("run_on_node", "/\(cgroup)", name, String(decoding: document.text(), as: UTF8.self)))
+        return try Pod(ask("run_on_node", group.path, name, String(decoding: document.text(), as: UTF8.self)))
     }
 
     /// Runs a container of the manifest that ends, and well, and removes it.

@@ -25,8 +25,8 @@ final class Containerd: @unchecked Sendable {
     private static var log: String { "/run/containerd.log" }
 
     let host: IsolatedHost
-    /// The directory that all pods are in, below the root of each hierarchy of control groups.
-    let cgroup: String
+    /// What all pods are in.
+    let group: ControlGroup
     private var process: ChildProcess?
 
     /// Starts containerd and gives it the image; without a network list its network is not ready.
@@ -34,23 +34,19 @@ final class Containerd: @unchecked Sendable {
     /// - Parameter plugins: Where the machine's plugins are.
     init(on host: IsolatedHost, plugins: String = BuiltProducts.directory) throws {
         self.host = host
-        cgroup = "\(Self.cgroupPrefix)\(host.process)"
-        Self.removeAbandonedCgroups()
+        group = ControlGroup(of: host)
         let configuration = String(decoding: try File.contents(of: Self.file("containerd.toml")), as: UTF8.self)
         let configured = configuration.replacing("PLUGINS", with: plugins)
         try File.create(host.path("/run/containerd.toml"), with: Array(configured.utf8))
         try start()
         let archive = host.path("/run/image.tar")
-        try Command.run("/usr/bin/python3", Self.file("make-image.py"), "/bin/busybox", Self.image, archive)
+        try Self.makeImage(archive)
         try load(archive, Self.image)
     }
 
-    deinit {
-        // Those of a test that failed hold processes.
-        for _ in 0..<100 {
-            if Self.removeCgroups(cgroup) { return }
-            usleep(20_000)
-        }
+    /// Writes the archive of the image.
+    static func makeImage(_ archive: String) throws {
+        try Command.run("/usr/bin/python3", file("make-image.py"), "/bin/busybox", image, archive)
     }
 
     /// Gives containerd another image.
@@ -92,7 +88,7 @@ final class Containerd: @unchecked Sendable {
     ///
     /// - Parameter names: "name" or "name=port": the pod's server answers at this port of the node.
     func run(_ names: [String]) throws -> [Pod] {
-        try ask(["run", Self.image, "/\(cgroup)"] + names).elements().map { try Pod($0) }
+        try ask(["run", Self.image, group.path] + names).elements().map { try Pod($0) }
     }
 
     /// Runs a command in a pod's container and returns what it wrote.
