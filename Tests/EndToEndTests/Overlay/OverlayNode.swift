@@ -124,12 +124,9 @@ final class OverlayNode: @unchecked Sendable {
     }
 
     /// Runs cnitool for a container, with the list that flanneld wrote.
-    func cnitool(_ verb: String, _ container: String) throws -> ChildProcess.Outcome {
-        try host.outcome(
-            "\(BuiltProducts.directory)/cnitool",
-            verb,
-            "cbr0",
-            "/run/netns/\(container)",
+    func cnitool(_ verb: String, _ container: String, _ options: [String] = []) throws -> ChildProcess.Outcome {
+        try Command.outcome(
+            host.entering(["\(BuiltProducts.directory)/cnitool", verb, "cbr0", "/run/netns/\(container)"] + options),
             environment: ["CNI_PATH=\(plugins)", "NETCONFPATH=/run/cni/net.d", "PATH=/usr/sbin:/usr/bin"]
         )
     }

@@ -105,8 +105,8 @@ class Runtime:
         with concurrent.futures.ThreadPoolExecutor(len(names)) as executor:
             return list(executor.map(lambda name: self.run_one(image, cgroup, *name.partition("=")[::2]), names))
 
-    def run_one(self, image, cgroup, name, port=""):
-        pod = [(1, [(1, name), (2, "uid-" + name), (3, "default")]), (2, name), (8, [(1, cgroup)])]
+    def run_one(self, image, cgroup, name, port="", attempt=0):
+        pod = [(1, [(1, name), (2, "uid-" + name), (3, "default"), (4, attempt)]), (2, name), (8, [(1, cgroup)])]
         if port:
             pod.append((5, [(2, 8080), (3, int(port))]))
         pod_id = text(self.call("RunPodSandbox", (1, pod)), 1)
@@ -149,18 +149,28 @@ class Runtime:
 
     def persist(self, image, cgroup, name):
         """A pod as soon as it can be had, after any number of failures: when that was, and what was said before."""
-        complaints, end = [], time.monotonic() + 60
+        attempt, complaints, end = 0, [], time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 obstacles = list(self.status().values())
                 if not obstacles:
-                    pod = self.run_one(image, cgroup, name)
-                    return {**pod, "moment": time.clock_gettime_ns(time.CLOCK_MONOTONIC), "complaints": complaints}
+                    attempt += 1
+                    pod = self.run_one(image, cgroup, name, attempt=attempt)
+                    moment = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+                    self.remove_failed(name)
+                    return {**pod, "moment": moment, "complaints": complaints}
             except grpc.RpcError as error:
                 obstacles = [error.details()]
             complaints += [obstacle for obstacle in obstacles if obstacle not in complaints]
             time.sleep(0.02)
-        sys.exit(f"no pod: {complaints}")
+        sys.exit(f"no pod: {complaints[-1:]}")
+
+    def remove_failed(self, name):
+        """What containerd keeps of attempts that it could not undo, as when its network has gone meanwhile."""
+        for item in map(fields, self.call("ListPodSandbox").get(1, [])):
+            if text(fields(item[2][0]), 1) == name and item.get(3, [0])[0] != 0:
+                self.stop(text(item, 1))
+                self.remove(text(item, 1))
 
     def examine(self, pod):
         """Whether a pod's sandbox is ready, and its addresses."""
