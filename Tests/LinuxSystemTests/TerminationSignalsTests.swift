@@ -5,18 +5,19 @@ internal import LinuxSystem
 internal import Testing
 
 @Suite struct TerminationSignalsTests {
-    // Signals are the process's: each test has one of its own.
+    // Signals are the process's: each test has one of its own. `raise` and not `kill`, which may
+    // return before another thread of the process has taken the signal.
 
     @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
     func `a signal is noted instead of ending the process`(signal: Int32) async {
         await #expect(processExitsWith: .exitCode(42)) { [signal] in
             TerminationSignals.note()
             precondition(TerminationSignals.received == nil)
-            kill(getpid(), signal)
+            raise(signal)
             precondition(TerminationSignals.received == signal)
             TerminationSignals.acknowledge()
             precondition(TerminationSignals.received == nil)
-            kill(getpid(), SIGTERM)
+            raise(SIGTERM)
             precondition(TerminationSignals.received == SIGTERM)
             exit(42)
         }
@@ -25,7 +26,7 @@ internal import Testing
     @Test func `a waited-for child is told once, and not after it was acknowledged`() async {
         await #expect(processExitsWith: .exitCode(42)) {
             TerminationSignals.note()
-            kill(getpid(), SIGTERM)
+            raise(SIGTERM)
             var told = try ChildProcess.start("/bin/sleep", arguments: ["60"], environment: [])
             let ended = try told.wait().termination
             precondition(ended == .signalled(SIGTERM))
