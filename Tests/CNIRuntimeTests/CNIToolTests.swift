@@ -117,6 +117,20 @@ internal import Testing
         #expect(try document.requiredMember("plugins").elements().map { $0["type"]?.value } == ["first", "second"])
     }
 
+    @Test func `a container ID of a runtime names its attachment`() throws {
+        func run(_ verb: String, _ id: String) throws -> Outcome {
+            try cnitool(verb, "lab", "/run/netns/demo", "--container-id", id)
+        }
+        let unknown = try run("check", "of-a-runtime")
+        #expect(unknown.errors.contains("of-a-runtime/eth0 is not attached to network \"lab\""), "\(unknown.errors)")
+        #expect(try cnitool("add", "lab", "/run/netns/demo").status == 0)
+        for verb in ["add", "check", "del"] { #expect(try run(verb, "of-a-runtime").status == 0, "\(verb)") }
+        let listing = try cnitool("list").output
+        #expect(listing.contains("cnitool-") && !listing.contains("of-a-runtime"), "\(listing)")
+        let malformed = try run("add", "../x")
+        #expect(malformed.status == 1 && malformed.errors.contains("container ID \"../x\""), "\(malformed.errors)")
+    }
+
     @Test func `gc refuses to guess`() throws {
         #expect(try cnitool("add", "lab", "/run/netns/a").status == 0)
         #expect(try cnitool("add", "lab", "/run/netns/b").status == 0)

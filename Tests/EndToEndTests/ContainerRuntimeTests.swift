@@ -36,5 +36,27 @@ extension EndToEnd {
             try containerd.remove(pods)
             try host.expectNothingLeft(since: before, directories, "after the pods")
         }
+
+        @Test func `a container of containerd without pods is attached by a chain, and detached when it is over`()
+            throws
+        {
+            let host = try IsolatedHost()
+            let containerd = try Containerd(on: host)
+            try containerd.installNetwork("\(BuiltProducts.packageRoot)/netconf/10-bridge-nat.conflist")
+            // What stays for the next container.
+            _ = try containerd.runAlone("warm-up", ["sh", "-c", ":"])
+            let directories = ["/var/lib/cni"]
+            let before = try host.snapshot(directories)
+            #expect(try !host.run("nft", "list", "table", "inet", "cni").contains("10.25.0."))
+
+            let script = """
+                ping -c 1 -W 2 127.0.0.1 >/dev/null && ping -c 1 -W 2 10.25.0.1 >/dev/null \
+                    && ping -c 1 -W 2 fd5c:25::1
+                """
+            // It knows no namespace any more when it has the network removed: all is done with what its cache holds.
+            let answer = try containerd.runAlone("alone", ["sh", "-c", script])
+            #expect(answer.contains(" 0% packet loss"), "\(answer)")
+            try host.expectNothingLeft(since: before, directories, "after the container")
+        }
     }
 }

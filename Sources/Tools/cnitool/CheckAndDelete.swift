@@ -10,7 +10,10 @@ extension CNITool {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 abstract: "Verify that a namespace is still attached as ADD left it.",
-                discussion: "Needs a network of version 0.4.0 or later and the cached result of ADD."
+                discussion: """
+                    Needs a network of version 0.4.0 or later and the cached result of ADD, which containerd, CRI-O, \
+                    Podman and nerdctl leave, too: with "--container-id" their containers can be checked.
+                    """
             )
         }
 

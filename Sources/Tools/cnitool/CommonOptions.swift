@@ -66,13 +66,23 @@ struct ContainerOptions: ParsableArguments {
     )
     var interface: String?
 
-    /// The attachment, with a container ID made of the namespace's path: the same path is the same container.
+    @Option(
+        name: .customLong("container-id"),
+        help: ArgumentHelp(
+            "Container ID, such as a runtime's that \"cnitool list\" shows (default: made of the namespace's path).",
+            valueName: "id"
+        )
+    )
+    var containerID: String?
+
+    /// The attachment.
+    ///
+    /// Without a container ID the same path is the same container.
     func attachment() throws(RuntimeError) -> Attachment {
         let path = Path.normalized(Path.absolute(netns))
-        let digest = SHA512.hash(Array(path.utf8)).hexadecimal
         return try Attachment(
             AttachmentID(
-                containerID: "cnitool-\(digest.prefix(20))",
+                containerID: containerID ?? "cnitool-\(SHA512.hash(Array(path.utf8)).hexadecimal.prefix(20))",
                 interfaceName: interface ?? Environment.nonempty("CNI_IFNAME") ?? "eth0"
             ),
             namespacePath: path,

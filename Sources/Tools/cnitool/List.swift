@@ -14,7 +14,7 @@ extension CNITool {
                 abstract: "Show the attachments in the result cache, of one network or of all.",
                 discussion: """
                     An attachment whose namespace is gone was not detached properly: \"cnitool gc\" removes it, and \
-                    \"cnitool del\" with the namespace's former path if cnitool made it.
+                    \"cnitool del\" with the namespace's former path, and \"--container-id\" if a runtime made it.
                     """
             )
         }

@@ -44,6 +44,11 @@ extension Containerd {
     /// Whether a pod's sandbox runs.
     func isReady(_ pod: Pod) throws -> Bool { try ask("examine", pod.id).requiredMember("isReady").boolean() }
 
+    /// The name of a pod's network namespace.
+    func namespace(of pod: Pod) throws -> String {
+        Path.lastComponent(of: try ask("namespace", pod.id).requiredMember("path").string())
+    }
+
     /// The addresses that do not answer a pod.
     func unreachable(_ addresses: [String], from pod: Pod) throws -> String {
         let script = "for address; do ping -c 1 -W 2 $address >/dev/null || echo $address; done"

@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import IPAddresses
 import JSON
 import KubernetesTesting
 import LinuxTesting
@@ -31,6 +32,14 @@ extension OverlayCluster {
         )
     }
 
+    /// The subnets that the cluster gives a node.
+    static func subnets(_ number: Int) throws -> [AddressFamily: IPPrefix] {
+        [
+            .v4: try #require(IPPrefix("10.244.\(number).0/24")),
+            .v6: try #require(IPPrefix("fd00:10:244:\(number)::/64")),
+        ]
+    }
+
     /// An annotation of flannel's, as a change of a node: nil removes it.
     static func annotation(_ name: String, _ value: String?) -> JSONValue {
         ["metadata": ["annotations": [prefix + name: value.map { .string($0) } ?? .null]]]
@@ -44,6 +53,11 @@ extension OverlayCluster {
     /// The value of an annotation of flannel's.
     func annotation(_ name: String, of number: Int) throws -> String? {
         try api.annotation(Self.prefix + name, of: "node\(number)")
+    }
+
+    /// All annotations of a node.
+    func annotations(of number: Int) throws -> JSONValue? {
+        try api.node("node\(number)")?.requiredMember("metadata").requiredMember("annotations").value
     }
 
     /// Whether the cluster has been told that a node's network is there.

@@ -20,6 +20,8 @@ struct PodTests {
         Containerd.lists, "/run/flannel", "/run/netns", "/var/lib/cni", "/var/lib/flannel",
     ]
 
+    private static var cnitool: String { "\(BuiltProducts.directory)/cnitool" }
+
     @Test(arguments: [[AddressFamily.v4], AddressFamily.allCases])
     func `pods on three nodes reach each other and are reached by ports of the nodes, and all of it goes again`(
         families: [AddressFamily]
@@ -76,6 +78,7 @@ struct PodTests {
         try runtimes[1].start()
         #expect(try runtimes[1].isReady(pods[1][0]))
         pods[1] += try runtimes[1].run(["h"])
+        try checkAttachments(on: cluster.nodes[1], of: pods[1], runtimes[1])
         try collectGarbage(on: cluster.nodes[1], around: pods[1])
         try expectMesh("after another start of containerd and a collection of garbage")
         // A pod that has lost its namespace: DEL is called with none.
@@ -96,6 +99,27 @@ struct PodTests {
             try node.host.expectNothingLeft(since: before, Self.directories, "node \(node.number)")
         }
         try cluster.expectGoodManners()
+    }
+
+    /// Has the attachments that containerd's cache holds checked, as other runtimes do when they start.
+    private func checkAttachments(on node: OverlayNode, of pods: [Containerd.Pod], _ runtime: Containerd) throws {
+        let listing = JSONNode(try JSONValue(parsing: try node.host.run(Self.cnitool, "list", "cbr0").utf8))
+        let held = try listing.elements().map { try $0.requiredMember("containerID").string() }
+        #expect(Set(held) == Set(pods.map(\.id)))
+        func check(_ pod: Containerd.Pod) throws -> ChildProcess.Outcome {
+            try node.cnitool("check", try runtime.namespace(of: pod), ["--container-id", pod.id])
+        }
+        for pod in pods {
+            let outcome = try check(pod)
+            #expect(outcome.termination == .exited(0), "\(String(decoding: outcome.standardError, as: UTF8.self))")
+        }
+        // It does look.
+        let words = "ip -n \(try runtime.namespace(of: pods[0])) route"
+        let route = try node.host.shell("\(words) show default; \(words) delete default").split(separator: "\n")[0]
+        let outcome = try check(pods[0])
+        let answer = String(decoding: outcome.standardError, as: UTF8.self)
+        #expect(outcome.termination == .exited(1) && answer.contains("(code 103)"), "\(answer)")
+        try node.host.shell("\(words) add \(route)")
     }
 
     /// Has all attachments removed but those of some pods, as other runtimes do when they start.
