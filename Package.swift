@@ -280,7 +280,7 @@ let package = Package(
         ),
         .target(
             name: "EtcdTesting",
-            dependencies: ["LinuxSystem", "LinuxTesting"],
+            dependencies: ["CForkExec", "LinuxSystem", "LinuxTesting"],
             path: "Tests/Support/EtcdTesting",
             swiftSettings: strict
         ),

@@ -104,4 +104,12 @@ internal import Testing
         // ls writes to the pipe, so that of the two only standard error is left; other tests have children, too.
         #expect(lines.last == "1")
     }
+
+    @Test func `a child has nothing open that it was not given`() throws {
+        let descriptor = open("/dev/null", O_RDONLY)
+        defer { close(descriptor) }
+        #expect(descriptor > 2 && fcntl(descriptor, F_GETFD) == 0, "it would be inherited")
+        var child = try shell("readlink /proc/self/fd/\(descriptor) || echo closed")
+        #expect(String(decoding: try child.wait().standardOutput, as: UTF8.self) == "closed\n")
+    }
 }

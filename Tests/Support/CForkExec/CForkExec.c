@@ -1,4 +1,5 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "CForkExec.h"
 
 #include <errno.h>
@@ -10,8 +11,7 @@ pid_t cforkexec_start(const char *path, char *const arguments[], char *const env
     if (child < 0) return -errno;
     if (child == 0) {
         if (dup2(standard_input, 0) < 0 || dup2(standard_output, 1) < 0 || dup2(standard_output, 2) < 0) _exit(127);
-        // Where posix_spawn closes it, too: the program must see the end of its input.
-        if (standard_input > 2) close(standard_input);
+        close_range(3, ~0U, 0);
         execve(path, arguments, environment);
         _exit(127);
     }

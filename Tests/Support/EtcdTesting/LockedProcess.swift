@@ -1,5 +1,6 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import CForkExec
 internal import Glibc
 internal import LinuxSystem
 internal import Synchronization
@@ -19,19 +20,15 @@ final class LockedProcess: Sendable {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw SystemCallError("pipe", .current) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         defer { for argument in arguments { free(argument) } }
         arguments.append(nil)
-        var process: pid_t = 0
-        let number = posix_spawn(&process, words[0], &actions, nil, arguments, environ)
+        // It inherits nothing: a connection of another test would not end with it as long as a server held it, too.
+        let process = cforkexec_start(words[0], arguments, environ, ends[0], STDOUT_FILENO)
         close(ends[0])
-        guard number == 0 else {
+        guard process > 0 else {
             close(ends[1])
-            throw SystemCallError("posix_spawn", on: words[0], ErrorNumber(rawValue: number))
+            throw SystemCallError("fork", on: words[0], ErrorNumber(rawValue: -process))
         }
         let started = Running(process: process, input: ends[1])
         running.withLock { $0 = started }

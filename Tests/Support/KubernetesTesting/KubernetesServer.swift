@@ -1,5 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
+internal import LinuxSystem
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -123,16 +125,27 @@ public final class KubernetesServer: Sendable {
                     self.state.withLock { $0.connections[ObjectIdentifier(channel)] = channel }
                 }
             }
-        let bound =
-            if let namespace = options.namespace {
-                bootstrap.withBoundSocket(try ListeningSocket.open(options.address, port, in: namespace))
-            } else {
-                bootstrap.bind(host: options.address, port: Int(port))
-            }
-        let listener = try bound.wait()
+        let socket = try Self.patiently {
+            try ListeningSocket.open(options.address, port, in: options.namespace)
+        }
+        let listener = try bootstrap.withBoundSocket(socket).wait()
         state.withLock { state in
             state.listener = listener
             state.port = listener.localAddress?.port.flatMap { UInt16(exactly: $0) } ?? port
+        }
+    }
+
+    /// Does something that takes an address until it is free: a process that another test is just starting has a copy of
+    /// the socket that listened before, until it is started.
+    private static func patiently<Result>(_ body: () throws -> Result) throws -> Result {
+        let deadline = Deadline.after(.seconds(5))
+        while true {
+            do { return try body() } catch {
+                guard (error as? SystemCallError)?.number == .addressInUse, deadline.remainingNanoseconds > 0 else {
+                    throw error
+                }
+                usleep(20_000)
+            }
         }
     }
 

@@ -5,13 +5,15 @@ internal import IPAddresses
 internal import LinuxSystem
 internal import LinuxTesting
 
-/// A socket that listens in another network namespace than its process.
+/// A socket that listens, and that no program inherits which is started meanwhile: those of NIO are inherited.
 enum ListeningSocket {
-    /// Opens a socket of a namespace; whoever connects to it there is served here.
+    /// Opens a socket; whoever connects to it in its namespace is served here.
     ///
+    /// - Parameter namespace: The file of the network namespace to listen in; nil for the caller's.
     /// - Returns: The descriptor, which is the caller's to close.
-    static func open(_ address: String, _ port: UInt16, in namespace: String) throws -> Int32 {
+    static func open(_ address: String, _ port: UInt16, in namespace: String?) throws -> Int32 {
         guard let address = IPAddress(address) else { throw SystemCallError("bind", on: address, .invalidArgument) }
+        guard let namespace else { return try open(address, port) }
         return try NetworkNamespace.open(namespace).run { () -> Result<Int32, any Error> in
             Result { try open(address, port) }
         }.get()

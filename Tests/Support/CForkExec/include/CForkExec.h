@@ -3,7 +3,7 @@
 #pragma once
 #include <sys/types.h>
 
-/// Starts a program in a forked child with two descriptors as its standard input, and output and error.
+/// Starts a program in a forked child with two descriptors as its standard input, and output and error, and no others.
 /// Returns the process id, or the negative errno of the fork. A child that cannot execute exits with 127.
 pid_t cforkexec_start(const char *path, char *const arguments[], char *const environment[],
                       int standard_input, int standard_output);
