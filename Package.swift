@@ -196,9 +196,9 @@ let package = Package(
         library(
             "EtcdClient",
             [
-                "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "HTTPTransport", "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         library("OverlayEtcd", ["EtcdClient", "IPAddresses", "JSON", "LinuxSystem", "Overlay"]),
@@ -337,7 +337,7 @@ let package = Package(
         ),
         tests("LinuxSystemTests", ["LinuxSystem", "LinuxTesting"]),
         tests("IPAddressesTests", ["IPAddresses", "LinuxTesting"]),
-        tests("JSONTests", ["JSON"]),
+        tests("JSONTests", ["JSON", "LinuxSystem", "LinuxTesting"]),
         tests("YAMLTests", ["JSON", "YAML"]),
         tests("CNITests", ["CNI", "IPAddresses", "JSON", "LinuxSystem", "LinuxTesting"]),
         tests("NetlinkTests", ["CNetlink", "LinuxSystem", "LinuxTesting", "Netlink"]),

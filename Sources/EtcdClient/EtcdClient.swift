@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import AsyncHTTPClient
+internal import HTTPTransport
 internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
@@ -216,7 +217,11 @@ public final class EtcdClient: Sendable {
         request.headers.add(name: "content-type", value: "application/json")
         request.body = .bytes(ByteBuffer(bytes: body))
         let http = try http
-        return try await within(options.requestLimit, at: endpoint) { [request] () async throws(EtcdError) in
+        let limit = options.requestLimit
+        return try await within(
+            limit,
+            orThrow: EtcdError(.unreachable, "\(endpoint): no answer within \(limit.components.seconds) s")
+        ) { [request] () async throws(EtcdError) in
             do {
                 let response = try await http.execute(request, deadline: .distantFuture)
                 let body = try await response.body.collect(upTo: 256 << 20)
@@ -255,28 +260,4 @@ extension String {
         while text.hasSuffix(suffix) { text = text.dropLast(suffix.count) }
         return text
     }
-}
-
-/// Does something for a limited time.
-///
-/// - Throws: `unreachable` when the time is over.
-func within<Result: Sendable>(
-    _ limit: Duration,
-    at endpoint: String,
-    _ body: @escaping @Sendable () async throws(EtcdError) -> Result
-) async throws(EtcdError) -> Result {
-    let result = await withTaskGroup(of: Swift.Result<Result, EtcdError>.self) { group in
-        group.addTask {
-            do throws(EtcdError) { return .success(try await body()) } catch { return .failure(error) }
-        }
-        group.addTask {
-            try? await Task.sleep(for: limit)
-            return .failure(EtcdError(.unreachable, "\(endpoint): no answer within \(limit.components.seconds) s"))
-        }
-        let first = await group.next()
-        group.cancelAll()
-        return first
-    }
-    guard let result else { throw EtcdError(.unreachable, "\(endpoint): no answer") }
-    return try result.get()
 }

@@ -2,6 +2,7 @@
 
 internal import AsyncHTTPClient
 internal import Glibc
+internal import HTTPTransport
 internal import NIOCore
 internal import NIOSSL
 
@@ -54,13 +55,5 @@ struct Transport: Sendable {
             },
             on: channel.eventLoop
         )
-    }
-}
-
-extension TimeAmount {
-    /// The same time in the unit of NIO.
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self = .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
     }
 }

@@ -1,7 +1,5 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
-public import NIOCore
-
 /// Does something for a limited time.
 ///
 /// - Parameter failure: What is thrown when the time is over.
@@ -23,12 +21,4 @@ public func within<Result: Sendable, Failure: Error>(
         return first ?? .failure(failure)
     }
     return try result.get()
-}
-
-extension TimeAmount {
-    /// The same time in the unit of NIO.
-    public init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        self = .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
-    }
 }

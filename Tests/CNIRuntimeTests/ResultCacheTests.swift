@@ -130,16 +130,4 @@ internal import Testing
         }
         try cache.remove(network: "lab", longer)
     }
-
-    @Test func `base 64 agrees with base64(1) both ways`() throws {
-        for count in 0..<70 {
-            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255) }
-            let file = directory.appending("bytes")
-            try File.replace(file, with: bytes)
-            let expected = try Command.run("base64", "-w0", file)
-            #expect(Base64.encode(bytes) == expected)
-            #expect(Base64.decode(expected) == bytes)
-        }
-        for text in ["a", "ab=", "a===", "ab c", "=abc", "ab==ab=="] { #expect(Base64.decode(text) == nil, "\(text)") }
-    }
 }

@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import HTTPTransport
+internal import JSON
 internal import KubernetesClient
 internal import KubernetesTesting
 internal import LinuxSystem
