@@ -41,6 +41,10 @@ extension KubernetesSubnetStore {
         // Before it is sent: what the API tells of it must be known then. If it does not arrive, the node is not so.
         setPublished(published)
         if !annotations.isEmpty || isClearing {
+            let now = ContinuousClock.now
+            guard state.withLock({ $0.repetitions.admits(published, at: now) }) else {
+                throw contested(node.name, annotations.keys.sorted() + (isClearing ? ["NetworkUnavailable"] : []))
+            }
             let moment = Timestamp.text(SystemClock.now / 1_000_000_000)
             _ = try await reaching { () async throws(KubernetesError) in
                 try await self.client.patchStatus(
@@ -50,8 +54,18 @@ extension KubernetesSubnetStore {
                     networkUnavailable: isClearing ? (Self.readyCondition, moment) : nil
                 )
             }
+            state.withLock { $0.repetitions.note(published, at: now) }
         }
         return lease
+    }
+
+    /// What to say when somebody else goes on writing what is this node's to write.
+    private func contested(_ name: String, _ parts: [String]) -> OverlayError {
+        OverlayError(
+            .duplicateNode,
+            "somebody else keeps changing what node \(name) publishes: \(parts.joined(separator: ", "))",
+            advice: "does a second flanneld run as this node (NODE_NAME)? this one writes it again once a minute"
+        )
     }
 
     /// Whether a node still says what was published, so that others find this one.

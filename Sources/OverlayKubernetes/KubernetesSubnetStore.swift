@@ -25,6 +25,8 @@ public final class KubernetesSubnetStore: SubnetStore {
         /// The name of this node; nil until the pod that runs on it was asked for.
         var nodeName: String?
         var published: Published?
+        /// How often that had to be written again.
+        var repetitions = Repetitions()
         /// What was told last of the addresses to use.
         var hints: AddressHints?
         var isReady = false
@@ -102,7 +104,8 @@ public final class KubernetesSubnetStore: SubnetStore {
     /// overrides, the addresses to use or the condition are others.
     ///
     /// - Throws: `storeUnavailable` until the API answers, `notGranted` until the node exists and has its subnets,
-    ///   `configuration` when those are not part of the network, `malformedText` when an override is none; after each a later call may succeed.
+    ///   `configuration` when those are not part of the network, `malformedText` when an override is none, `duplicateNode`
+    ///   when somebody else writes other things again and again; after each a later call may succeed.
     public func holdLease(
         publishing node: NodeDescription,
         in network: NetworkConfiguration,

@@ -121,6 +121,30 @@ internal import Testing
         }
     }
 
+    @Test func `two daemons of one node do not write in turn for ever, and say why`() async throws {
+        let cluster = try OverlayCluster()
+        cluster.server.put(NodeDocument.make("mine", podCIDRs: ["10.244.1.0/24"]))
+        try await cluster.withStore { first in
+            try await cluster.withStore { second in
+                for _ in 0..<6 {
+                    try await cluster.hold(first)
+                    try await cluster.hold(second, v4: "192.0.2.2")
+                }
+                for _ in 0..<3 {
+                    await expectFailure(.duplicateNode, "\(flannel)public-ip", "NODE_NAME") {
+                        try await cluster.hold(first)
+                    }
+                }
+                #expect(cluster.annotations(of: "mine")["public-ip"] == "192.0.2.2")
+                #expect(cluster.server.requests(.patchStatus).count == 12)
+                #expect(cluster.server.events.count == 1)
+                // What is new is not held back.
+                try await cluster.hold(first, v4: "192.0.2.3")
+                #expect(cluster.annotations(of: "mine")["public-ip"] == "192.0.2.3")
+            }
+        }
+    }
+
     @Test func `where events are forbidden nothing else is disturbed, and they are tried once`() async throws {
         let cluster = try OverlayCluster()
         cluster.server.forbid([.createEvent])
