@@ -3,6 +3,7 @@
 public import AsyncHTTPClient
 internal import Glibc
 internal import NIOCore
+internal import NIOSSL
 
 extension HTTPClient.Configuration {
     /// How stores are talked to: HTTP/1.1 over connections that are noticed when the other side has vanished.
@@ -41,5 +42,15 @@ extension HTTPClient.Configuration {
             )
         }
         return configuration
+    }
+
+    /// Whether connections show or expect other certificates than with another configuration.
+    ///
+    /// A key that is not the certificate's, as while the two are being replaced, leads to no connection, and counts for nothing.
+    public func hasOtherCertificates(than other: HTTPClient.Configuration) -> Bool {
+        guard let mine = tlsConfiguration, let others = other.tlsConfiguration, !mine.bestEffortEquals(others) else {
+            return false
+        }
+        return (try? NIOSSLContext(configuration: mine)) != nil
     }
 }

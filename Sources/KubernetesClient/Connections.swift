@@ -34,15 +34,18 @@ final class Connections: Sendable {
     /// Gives up all connections: what is under way fails, and what follows makes new ones.
     func renew() {
         let read = try? make()
-        state.withLock { state in
-            guard !state.isShutDown else { return }
-            let (former, earlier) = (state.http, state.retirement)
-            if let read { state.configuration = read }
-            state.http = Self.client(state.configuration)
-            state.retirement = Task {
-                try? await former.shutdown()
-                await earlier?.value
-            }
+        state.withLock { Self.renew(&$0, read ?? $0.configuration) }
+    }
+
+    /// Takes certificates and key from their files again, and gives up all connections when they are others now.
+    ///
+    /// - Returns: Whether they are.
+    func rereadCertificates() -> Bool {
+        guard let read = try? make() else { return false }
+        return state.withLock { state in
+            guard read.hasOtherCertificates(than: state.configuration) else { return false }
+            Self.renew(&state, read)
+            return true
         }
     }
 
@@ -55,6 +58,17 @@ final class Connections: Sendable {
         // It fails only when it was done before.
         try? await http.shutdown()
         await retirement?.value
+    }
+
+    private static func renew(_ state: inout State, _ configuration: HTTPClient.Configuration) {
+        guard !state.isShutDown else { return }
+        let (former, earlier) = (state.http, state.retirement)
+        state.configuration = configuration
+        state.http = client(configuration)
+        state.retirement = Task {
+            try? await former.shutdown()
+            await earlier?.value
+        }
     }
 
     private static func client(_ configuration: HTTPClient.Configuration) -> HTTPClient {

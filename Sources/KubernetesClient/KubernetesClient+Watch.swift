@@ -10,6 +10,13 @@ extension KubernetesClient {
     /// - Parameter version: Of a listing, or of an earlier watch.
     /// - Throws: `expired` when that version is not kept any more: the nodes must be read anew.
     public func watchNodes(from version: String) async throws(KubernetesError) -> NodeWatch {
+        do throws(KubernetesError) { return try await openWatch(from: version) } catch {
+            guard rereadCertificates(after: error) else { throw error }
+        }
+        return try await openWatch(from: version)
+    }
+
+    private func openWatch(from version: String) async throws(KubernetesError) -> NodeWatch {
         // Watches that all end at the same time would all come back at the same time.
         let seconds = Int64.random(in: options.watchDuration)
         let query =

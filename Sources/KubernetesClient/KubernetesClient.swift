@@ -82,6 +82,7 @@ public final class KubernetesClient: Sendable {
     func send(_ request: Request) async throws(KubernetesError) -> Answer {
         for _ in 1..<Self.attempts {
             do throws(KubernetesError) { return try await sendOnce(request) } catch {
+                if rereadCertificates(after: error) { continue }
                 guard error.code == .unavailable, let delay = error.retryAfter, delay <= options.patience,
                     !Task.isCancelled
                 else { throw error }
@@ -89,6 +90,13 @@ public final class KubernetesClient: Sendable {
             }
         }
         return try await sendOnce(request)
+    }
+
+    /// Takes certificates and key from their files again when one side has refused the other's.
+    ///
+    /// - Returns: Whether they are others now.
+    func rereadCertificates(after error: KubernetesError) -> Bool {
+        error.code == .refused && connections.rereadCertificates()
     }
 
     /// The headers that all requests have.

@@ -137,4 +137,36 @@ internal import Testing
         await expectFailure(.configuration, "users[0]") { _ = try await read(texts[1], texts[1]) }
         await expectFailure(.configuration, "users[0]") { _ = try await read(texts[0], texts[0]) }
     }
+
+    @Test func `certificates are read again when those of before are refused`() async throws {
+        let certificates = try Certificates(serverAddress: "127.0.0.1")
+        let server = try secure(certificates, wantsCertificate: true)
+        let (authority, certificate, key) = (
+            files.appending("ca.crt"), files.appending("client.crt"), files.appending("client.key")
+        )
+        func put(_ path: String, at target: String) throws {
+            try File.replace(target, with: try File.contents(of: path))
+        }
+        try put(certificates.certificate("stranger"), at: authority)
+        try put(certificates.certificate("impostor"), at: certificate)
+        try put(certificates.key("impostor"), at: key)
+        let change = { (options: inout KubernetesClientOptions) in
+            options.tls.authority = .file(authority)
+            (options.tls.certificate, options.tls.privateKey) = (.file(certificate), .file(key))
+        }
+        try await withClient(of: server, change) { client in
+            let version = String(server.version)
+            await expectFailure(.refused, "not signed by an authority") { _ = try await client.nodes() }
+            try put(certificates.certificate("authority"), at: authority)
+            await expectFailure(.refused, "certificate") { _ = try await client.watchNodes(from: version) }
+            // Of a pair that is half replaced nothing is used.
+            try put(certificates.certificate("client"), at: certificate)
+            await expectFailure(.refused, "certificate") { _ = try await client.watchNodes(from: version) }
+            try put(certificates.key("client"), at: key)
+            let watch = try await client.watchNodes(from: version)
+            server.put(NodeDocument.make("b"))
+            #expect(try await watch.next()?.events.count == 1)
+            #expect(try await client.nodes().nodes.count == 2)
+        }
+    }
 }
