@@ -56,7 +56,7 @@ public struct NodeFeed: Sendable {
     private enum Phase {
         case reading
         case opening
-        case watching(NodeWatch, since: ContinuousClock.Instant)
+        case watching(NodeWatch, since: ContinuousClock.Instant, from: String)
     }
 
     /// What makes the feed return.
@@ -66,6 +66,8 @@ public struct NodeFeed: Sendable {
     private var version = ""
     /// How often it went wrong since it last went well.
     private var failures = 0
+    /// How many watches in a row have told nothing, not even that there is nothing to tell.
+    private var silentWatches = 0
     private var retryAfter = Duration.zero
     private var outage: KubernetesError?
 
@@ -104,10 +106,10 @@ public struct NodeFeed: Sendable {
             await pause()
             let watch = try await client.watchNodes(from: version)
             alarm.watch(watch)
-            phase = .watching(watch, since: .now)
+            phase = .watching(watch, since: .now, from: version)
             recover()
             return .none
-        case .watching(let watch, _):
+        case .watching(let watch, _, _):
             guard let response = try await watch.next() else { return .none }
             version = response.resourceVersion
             if !response.events.isEmpty { failures = 0 }
@@ -129,13 +131,16 @@ public struct NodeFeed: Sendable {
             // Only nodes that are read again tell what has happened in between. Once is no fault of anybody.
             phase = .reading
             failures += 1
-        case .watching(_, let start):
+        case .watching(_, let start, let first):
             // A watch may end for no reason that matters; whether there is an outage shows when it is opened again. One that
             // always ends at once is not opened again at once.
             phase = .opening
-            failures = start.duration(to: .now) > .seconds(1) ? 0 : failures + 1
-            // What cannot be read now could not be read again either.
-            if error.code == .malformedAnswer { phase = .reading }
+            let time = start.duration(to: .now)
+            failures = time > .seconds(1) ? 0 : failures + 1
+            silentWatches = version == first && time >= client.options.silenceLimit ? silentWatches + 1 : 0
+            // What cannot be read now could not be read again either; and a server whose store was replaced by an older one
+            // has nothing to tell of a version that is yet to come.
+            if error.code == .malformedAnswer || silentWatches > 1 { (phase, silentWatches) = (.reading, 0) }
         case .reading, .opening:
             outage = error
             failures += 1

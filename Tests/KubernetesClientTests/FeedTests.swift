@@ -215,4 +215,16 @@ internal import Testing
             try await expect("a", "b", "c", in: picture)
         }
     }
+
+    @Test func `a server that knows only older versions, and so tells nothing, is read anew`() async throws {
+        try await follow({ $0.silenceLimit = .milliseconds(200) }) { picture in
+            try await expect("a", "b", in: picture)
+            server.closeConnections()
+            server.restore(at: 7)
+            server.delete("a")
+            server.put(NodeDocument.make("c"))
+            try await expect("b", "c", in: picture)
+            #expect(picture.outages == [])
+        }
+    }
 }
