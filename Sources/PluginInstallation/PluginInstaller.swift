@@ -51,8 +51,7 @@ public struct PluginInstaller: Sendable {
     public func install(from source: String, allowingDowngrade: Bool) throws(InstallationError) -> [Step] {
         let version = try Self.version(in: source)
         let names = try Self.plugins(in: source)
-        return try locked { () throws(InstallationError) in
-            var record = try InstallationRecord(at: recordPath)
+        return try locked { (record) throws(InstallationError) in
             if let installed = record.version, installed > version, !allowingDowngrade {
                 throw InstallationError(
                     .downgrade,
@@ -74,8 +73,7 @@ public struct PluginInstaller: Sendable {
     /// Takes away what was installed, and puts back what had been there before.
     public func uninstall() throws(InstallationError) -> [Step] {
         guard Directory.exists(memory) else { return [] }
-        return try locked { () throws(InstallationError) in
-            var record = try InstallationRecord(at: recordPath)
+        return try locked { (record) throws(InstallationError) in
             var steps: [Step] = []
             for name in record.files.keys.sorted() { steps.append(try takeAway(name, &record)) }
             try calling { () throws(SystemCallError) in
@@ -91,12 +89,31 @@ public struct PluginInstaller: Sendable {
     private var lockPath: String { "\(memory)/lock" }
 
     private func locked<Result>(
-        _ body: () throws(InstallationError) -> Result
+        _ body: (inout InstallationRecord) throws(InstallationError) -> Result
     ) throws(InstallationError) -> Result {
         let lock = try lock()
-        let result = try body()
+        var record = try InstallationRecord(at: recordPath)
+        try removeLeftovers(record)
+        let result = try body(&record)
         withExtendedLifetime(lock) {}
         return result
+    }
+
+    /// Removes what one that was killed has left: half written files, and second names of what was being replaced.
+    private func removeLeftovers(_ record: InstallationRecord) throws(InstallationError) {
+        let names = Array(record.files.keys)
+        let places: [(directory: String, isLeftover: (String) -> Bool)] = [
+            (target, { name in names.contains { File.isTemporary(name, of: $0) } }),
+            (memory, { File.isTemporary($0, of: Path.lastComponent(of: recordPath)) }),
+            ("\(memory)/replaced", { $0.hasPrefix(".") }),
+        ]
+        try calling { () throws(SystemCallError) in
+            for place in places {
+                for name in try Directory.names(in: place.directory) where place.isLeftover(name) {
+                    try File.remove("\(place.directory)/\(name)")
+                }
+            }
+        }
     }
 
     private func lock() throws(InstallationError) -> FileLock {

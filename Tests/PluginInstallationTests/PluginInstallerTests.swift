@@ -93,6 +93,23 @@ struct PluginInstallerTests {
         #expect(try found() == ["bridge": "newer"])
     }
 
+    @Test(arguments: [true, false]) func `what one that was killed has left goes`(uninstalls: Bool) throws {
+        try put("theirs", "\(target)/bridge")
+        let release = try release("1.0", ["bridge": "ours"])
+        _ = try installer.install(from: release, allowingDowngrade: false)
+        let leftovers = [".bridge.4711.tmp", ".swift-cni/.installed.json.4711.tmp", ".swift-cni/replaced/.bridge.new"]
+        for name in leftovers + [".dhcp.4711.tmp"] { try put("half", "\(target)/\(name)") }
+        if uninstalls {
+            #expect(kinds(try installer.uninstall()) == ["bridge": .restored])
+            #expect(try Set(Directory.names(in: target)) == ["bridge", ".dhcp.4711.tmp"])
+        } else {
+            #expect(kinds(try installer.install(from: release, allowingDowngrade: false)) == ["bridge": .unchanged])
+            for name in leftovers { #expect(!File.isRegular("\(target)/\(name)")) }
+        }
+        // Nobody knows whose it is.
+        #expect(File.isRegular("\(target)/.dhcp.4711.tmp"))
+    }
+
     @Test func `an older release is refused, unless it is asked for`() throws {
         let old = try release("1.9.2", ["bridge": "old"])
         let new = try release("1.10", ["bridge": "new"])
