@@ -11,7 +11,20 @@ public struct FileLock: ~Copyable {
     ///
     /// - Throws: `EINTR` when a termination signal arrived while waiting (see ``TerminationSignals``).
     public static func acquire(_ path: String, mode: UInt32 = 0o600) throws(SystemCallError) -> FileLock {
-        let descriptor = try OwnedFileDescriptor.open(path, .readCreating(mode: mode))
+        try wait(for: OwnedFileDescriptor.open(path, .readCreating(mode: mode)), path)
+    }
+
+    /// Waits for the lock on a directory, where a file for it would have to be taken away again.
+    ///
+    /// - Throws: `EINTR` when a termination signal arrived while waiting (see ``TerminationSignals``).
+    public static func acquire(directory path: String) throws(SystemCallError) -> FileLock {
+        try wait(for: OwnedFileDescriptor.open(path, .read), path)
+    }
+
+    private static func wait(
+        for descriptor: consuming OwnedFileDescriptor,
+        _ path: String
+    ) throws(SystemCallError) -> FileLock {
         if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(descriptor: descriptor) }
         // Contended: only now is a signal worth letting through.
         TerminationSignals.admit()

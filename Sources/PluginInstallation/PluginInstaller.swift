@@ -79,14 +79,11 @@ public struct PluginInstaller: Sendable {
             try calling { () throws(SystemCallError) in
                 _ = try File.remove(recordPath)
                 _ = try Directory.remove("\(memory)/replaced")
-                _ = try File.remove(lockPath)
                 _ = try Directory.remove(memory)
             }
             return steps
         }
     }
-
-    private var lockPath: String { "\(memory)/lock" }
 
     private func locked<Result>(
         _ body: (inout InstallationRecord) throws(InstallationError) -> Result
@@ -118,8 +115,10 @@ public struct PluginInstaller: Sendable {
 
     private func lock() throws(InstallationError) -> FileLock {
         do throws(SystemCallError) {
+            try Directory.create(target, mode: 0o755)
+            let lock = try FileLock.acquire(directory: target)
             try Directory.create("\(memory)/replaced", mode: 0o755)
-            return try FileLock.acquire(lockPath)
+            return lock
         } catch { throw InstallationError(error) }
     }
 

@@ -93,6 +93,17 @@ struct PluginInstallerTests {
         #expect(try found() == ["bridge": "newer"])
     }
 
+    @Test func `one that installs waits for one that takes away, and finds all as that has left it`() async throws {
+        let release = try release("1.0", ["bridge": "ours"])
+        let installer = installer
+        for _ in 0..<20 {
+            _ = try installer.install(from: release, allowingDowngrade: false)
+            async let removal = installer.uninstall()
+            async let installation = installer.install(from: release, allowingDowngrade: false)
+            _ = try await (removal, installation)
+        }
+    }
+
     @Test(arguments: [true, false]) func `what one that was killed has left goes`(uninstalls: Bool) throws {
         try put("theirs", "\(target)/bridge")
         let release = try release("1.0", ["bridge": "ours"])
