@@ -22,6 +22,8 @@ public struct KubernetesStoreOptions: Hashable, Sendable {
     public var networkConfigurationFile = "/etc/kube-flannel/net-conf.json"
     /// Whether the node's condition `NetworkUnavailable` is ours to clear.
     public var clearsNetworkUnavailable = true
+    /// How often an event is told again while its reason holds: the cluster forgets it after an hour.
+    public var reportPeriod = Duration.seconds(600)
 
     /// The defaults for a node.
     public init(client: KubernetesClientOptions, node: NodeName) {

@@ -6,38 +6,59 @@ internal import Overlay
 internal import Synchronization
 
 extension KubernetesSubnetStore {
-    /// Reports why the node has no lease, as an event that people find with `kubectl describe node`: once for each reason.
+    /// Reports why the node has no lease, as an event that people find with `kubectl describe node`: one for each reason,
+    /// which is told again from time to time while it holds.
     ///
     /// It is a courtesy: whatever goes wrong with it is left at that.
     func report(_ error: OverlayError) async {
+        let now = ContinuousClock.now
+        let message = error.description
         // An API that does not answer takes no events either.
-        let (last, isPossible) = state.withLock { ($0.report, $0.isAnswering && !$0.isReportingForbidden) }
-        guard isPossible, last?.message != error.description, let nodeName else { return }
-        let seconds = SystemClock.now / 1_000_000_000
-        let report = NodeReport(
-            // Names are unique for as long as events last.
-            name: "\(nodeName).flannel-\(String(SystemClock.now, radix: 36))",
-            node: nodeName,
-            reason: "NetworkNotReady",
-            message: error.description,
-            isWarning: true,
-            component: "flanneld",
-            time: Timestamp.text(seconds)
-        )
+        let (known, isPossible) = state.withLock { ($0.reports[message], $0.isAnswering && !$0.isReportingForbidden) }
+        guard isPossible, let nodeName else { return }
+        if let known, known.last.duration(to: now) < options.reportPeriod { return }
+        let time = Timestamp.text(SystemClock.now / 1_000_000_000)
         do throws(KubernetesError) {
-            try await client.createEvent(report)
-            state.withLock { $0.report = report }
+            let report: NodeReport
+            if let repeated = try await repeated(known?.report, at: time) {
+                report = repeated
+            } else {
+                report = NodeReport(
+                    // Names are unique for as long as events last.
+                    name: "\(nodeName).flannel-\(String(SystemClock.now, radix: 36))",
+                    node: nodeName,
+                    reason: "NetworkNotReady",
+                    message: message,
+                    isWarning: true,
+                    component: "flanneld",
+                    time: time
+                )
+                try await client.createEvent(report)
+            }
+            state.withLock { state in
+                state.reports = state.reports.filter { $0.value.last.duration(to: now) < .seconds(3600) }
+                state.reports[message] = Reported(report: report, last: now)
+            }
         } catch {
             if error.code == .forbidden { state.withLock { $0.isReportingForbidden = true } }
         }
     }
 
-    /// Notes that there is nothing to report any more, so that the same reason is reported when it comes again.
-    func endReport() { state.withLock { $0.report = nil } }
+    /// Tells again what was reported; nil when the cluster knows nothing of it any more.
+    private func repeated(_ report: NodeReport?, at time: String) async throws(KubernetesError) -> NodeReport? {
+        guard var report else { return nil }
+        report.count += 1
+        report.lastTime = time
+        do throws(KubernetesError) { try await client.repeatEvent(report) } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+        return report
+    }
 
     /// Events, where the cluster lets this node make none.
     public var limitations: [String] {
         guard state.withLock({ $0.isReportingForbidden }) else { return [] }
-        return ["makes no events about this node; the ClusterRole forbids it (events: create)"]
+        return ["makes no events about this node; the ClusterRole forbids it (events: create, patch)"]
     }
 }

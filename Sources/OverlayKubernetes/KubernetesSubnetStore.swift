@@ -32,10 +32,17 @@ public final class KubernetesSubnetStore: SubnetStore {
         var isReady = false
         /// Whether the API has answered the last time it was asked for something.
         var isAnswering = false
-        /// The reason that was reported last, which is reported once.
-        var report: NodeReport?
+        /// What was reported, by the reasons.
+        var reports: [String: Reported] = [:]
         var isReportingForbidden = false
         var followers: [FollowerReference] = []
+    }
+
+    /// An event about this node.
+    struct Reported {
+        var report: NodeReport
+        /// When it was told last.
+        var last: ContinuousClock.Instant
     }
 
     /// Somebody who looks at snapshots, and is told of changes that the API does not report.
@@ -112,9 +119,7 @@ public final class KubernetesSubnetStore: SubnetStore {
         previous: PerFamily<IPPrefix> = PerFamily()
     ) async throws(OverlayError) -> HeldLease {
         do throws(OverlayError) {
-            let lease = try await publish(node, in: network)
-            endReport()
-            return HeldLease(lease: lease, renewal: nil)
+            return HeldLease(lease: try await publish(node, in: network), renewal: nil)
         } catch {
             await report(error)
             throw error

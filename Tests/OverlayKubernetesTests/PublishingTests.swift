@@ -121,6 +121,18 @@ internal import Testing
         }
     }
 
+    @Test func `an event is told again while its reason holds, and made anew when it is forgotten`() async throws {
+        let cluster = try OverlayCluster()
+        try await cluster.withStore({ $0.reportPeriod = .zero }) { store in
+            for _ in 0..<3 { await expectFailure(.notGranted) { try await cluster.hold(store) } }
+            #expect(cluster.server.events.values.map { $0.object?["count"] } == [3])
+            cluster.server.forgetEvents()
+            await expectFailure(.notGranted) { try await cluster.hold(store) }
+            #expect(cluster.server.events.values.map { $0.object?["count"] } == [1])
+            #expect(cluster.server.requests(.createEvent).count == 2)
+        }
+    }
+
     @Test func `two daemons of one node do not write in turn for ever, and say why`() async throws {
         let cluster = try OverlayCluster()
         cluster.server.put(NodeDocument.make("mine", podCIDRs: ["10.244.1.0/24"]))
