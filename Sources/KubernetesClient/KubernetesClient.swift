@@ -86,7 +86,7 @@ public final class KubernetesClient: Sendable {
                 guard error.code == .unavailable, let delay = error.retryAfter, delay <= options.patience,
                     !Task.isCancelled
                 else { throw error }
-                try? await Task.sleep(for: delay)
+                try? await Task.sleep(for: delay.spread)
             }
         }
         return try await sendOnce(request)
@@ -151,6 +151,11 @@ public final class KubernetesClient: Sendable {
             throw KubernetesError(.malformedAnswer, "\(options.server): the answer is \(error)")
         }
     }
+}
+
+extension Duration {
+    /// A quarter longer at most: those whom a busy server has sent away together do not come back together.
+    var spread: Duration { self * Double.random(in: 1...1.25) }
 }
 
 /// The URL of a server, in parts.

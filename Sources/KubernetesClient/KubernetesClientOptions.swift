@@ -34,6 +34,8 @@ public struct KubernetesClientOptions: Hashable, Sendable {
     public var watchDuration: ClosedRange<Int64> = 300...600
     /// How many nodes are asked for at once: a page of 100 is 1 MB, and is in memory as a whole for a moment.
     public var pageSize = 100
+    /// For how long those that have to read all nodes again spread that, for each node: five thousand do it within 10 s.
+    public var readingSpread = Duration.milliseconds(2)
     /// The longest time that is waited in a request when the server asks for that (`Retry-After`).
     public var patience = Duration.seconds(5)
     /// The beginning of the annotations that are kept of nodes, as `example.org/`; without any none are.

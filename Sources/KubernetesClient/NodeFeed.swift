@@ -64,6 +64,8 @@ public struct NodeFeed: Sendable {
     private let client: KubernetesClient
     private var phase = Phase.reading
     private var version = ""
+    /// How many nodes there were when they were read last.
+    private var nodeCount = 0
     /// How often it went wrong since it last went well.
     private var failures = 0
     /// How many watches in a row have told nothing, not even that there is nothing to tell.
@@ -98,7 +100,7 @@ public struct NodeFeed: Sendable {
         case .reading:
             await pause()
             let listing = try await client.nodes()
-            version = listing.resourceVersion
+            (version, nodeCount) = (listing.resourceVersion, listing.nodes.count)
             recover()
             phase = .opening
             return .all(listing.nodes)
@@ -147,13 +149,16 @@ public struct NodeFeed: Sendable {
         }
     }
 
-    /// Waits before something is tried again: as long as the server has asked for; else 0.2 s,
-    /// 0.4 s, and so on up to 10 s, at most a half of it less, so that nodes that lost the API together do not come back
-    /// together.
+    /// Waits before something is tried again: as long as the server has asked for; else 0.2 s, 0.4 s, and so on up to 10 s.
+    ///
+    /// Up to a half of it less, so that nodes that lost the API together do not come back together. Where all nodes are read
+    /// again, it is longer the more there are: after a restart of the server each of them has to.
     private func pause() async {
         guard failures > 0 else { return }
         let milliseconds = min(10_000, 100 << min(failures, 10))
         let delay = Duration.milliseconds(Int.random(in: milliseconds / 2...milliseconds))
-        try? await Task.sleep(for: max(delay, min(retryAfter, .seconds(60))))
+        var spread = Duration.zero
+        if case .reading = phase { spread = client.options.readingSpread * nodeCount * Double.random(in: 0...1) }
+        try? await Task.sleep(for: max(delay, min(retryAfter, .seconds(60)).spread) + spread)
     }
 }

@@ -160,6 +160,17 @@ internal import Testing
         }
     }
 
+    @Test func `nodes are not read again by all at once`() async throws {
+        try await follow({ $0.readingSpread = .seconds(100_000) }) { picture in
+            try await expect("a", "b", in: picture)
+            try await eventually { server.watcherCount == 1 }
+            server.tellWatchers(KubernetesServer.expiredLine)
+            try await eventually { server.watcherCount == 0 }
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(server.requests(.list).count == 1)
+        }
+    }
+
     @Test func `a server that is busy is left alone, and none is asked without a pause`() async throws {
         for _ in 0..<2 { server.inject(.status(429, reason: "TooManyRequests", retryAfter: 1), into: .watch) }
         server.inject(.status(429, reason: "TooManyRequests", retryAfter: 6), into: .list)
