@@ -19,7 +19,7 @@ public struct DesiredState: Hashable, Sendable {
         ///
         /// Outside of it no route is touched but those on the tunnel device and those in former networks.
         public var network: IPPrefix
-        /// The prefix length of a node's subnet.
+        /// The prefix length of this node's subnet, and of most others': Kubernetes gives out other ones than the network's.
         public var subnetLength: Int
     }
 
@@ -71,7 +71,7 @@ public struct DesiredState: Hashable, Sendable {
         for family in configuration.families.families {
             guard let settings = configuration.families[family], let subnet = own.subnets[family] else { continue }
             if configuration.backend == .alloc {
-                scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+                scopes[family] = Scope(network: settings.network, subnetLength: subnet.length)
                 if dropsUnclaimed { blackholes.append(subnet) }
                 continue
             }
@@ -79,7 +79,7 @@ public struct DesiredState: Hashable, Sendable {
                 familiesWithoutUplink.append(family)
                 continue
             }
-            scopes[family] = Scope(network: settings.network, subnetLength: settings.subnetLength)
+            scopes[family] = Scope(network: settings.network, subnetLength: subnet.length)
             if dropsUnclaimed { blackholes.append(subnet) }
             var options: NetworkConfiguration.VXLANOptions?
             if case .vxlan(let vxlan) = configuration.backend {

@@ -28,13 +28,13 @@ struct RouteOwnership {
     /// - Parameter wanted: The route that belongs there; nil when none does: then only what leads through the device is
     ///   flannel's beyond doubt.
     func adopts(_ route: Route, wanted: DesiredRoute?) -> Bool {
-        guard isLeaseSized(route) else { return false }
+        guard isFlannels(route), wanted != nil || route.destination.length == scope.subnetLength else { return false }
         if isOnDevice(route) { return true }
         return wanted != nil && uplink != nil && route.interface == uplink && route.gateway == wanted?.gateway
     }
 
-    /// Whether flannel made it and it leads through the device.
-    func isLeftover(_ route: Route) -> Bool { isLeaseSized(route) && isOnDevice(route) }
+    /// Whether flannel made it, where one is wanted, and it leads through the device.
+    func isLeftover(_ route: Route) -> Bool { isFlannels(route) && isOnDevice(route) }
 
     /// Whether it is what should be.
     func matches(_ route: Route, _ wanted: DesiredRoute) -> Bool {
@@ -52,10 +52,10 @@ struct RouteOwnership {
 
     private func isOnDevice(_ route: Route) -> Bool { device != nil && route.interface == device }
 
-    private func isLeaseSized(_ route: Route) -> Bool {
+    private func isFlannels(_ route: Route) -> Bool {
         // RTPROT_BOOT: flannel gives no number of its own.
         adopting && route.protocolNumber == 3 && route.type == .unicast && route.hasDefaultPriority
-            && route.destination.length == scope.subnetLength && scope.network.contains(route.destination)
+            && scope.network.contains(route.destination)
     }
 }
 

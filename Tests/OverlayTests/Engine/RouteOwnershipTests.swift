@@ -115,6 +115,34 @@ import Testing
         }
     }
 
+    @Test func `flannel's routes are adopted where Kubernetes gives out subnets of other lengths than the network's`()
+        throws
+    {
+        var leases = try [1, 2, 3].map { try Fleet.lease($0, families: [.v4]) }
+        for (position, text) in ["10.244.1.0/25", "10.244.2.0/25", "10.244.3.0/26"].enumerated() {
+            leases[position].subnets.v4 = try Fleet.prefix(text)
+        }
+        let desired = DesiredState(
+            own: leases[0],
+            peers: Array(leases[1...]),
+            uplink: try Fleet.uplink(1),
+            configuration: try Fleet.configuration(families: [.v4])
+        )
+        var kernel = KernelState(holding: desired)
+        let (second, third, former) = try (
+            route("10.244.2.0/25", via: "10.244.2.0", tunnel, protocolNumber: 3),
+            route("10.244.3.0/26", via: "10.244.3.0", tunnel, protocolNumber: 3),
+            route("10.244.9.0/25", via: "10.244.9.0", tunnel, protocolNumber: 3)
+        )
+        kernel.routes.v4 = [second, third, former]
+        let difference = Difference(desired: desired, kernel: kernel, adopting: true)
+        #expect(difference.conflictingRoutes.isEmpty && difference.foreignRoutes.isEmpty)
+        #expect(
+            Set(difference.changes)
+                == Set(desired.routes.map { .replaceRoute($0) } + [Change.removeRoute(former)])
+        )
+    }
+
     @Test func `of flannel's routes to unknown subnets only those through the device are removed`() throws {
         let tunnelled = try route("10.244.9.0/24", via: "10.244.9.0", tunnel, protocolNumber: 3)
         let direct = try route("10.244.9.0/24", via: "192.0.2.3", uplink, protocolNumber: 3)
