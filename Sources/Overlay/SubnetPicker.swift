@@ -51,6 +51,18 @@ extension NetworkConfiguration {
         }
         return true
     }
+
+    /// Whether subnets can be a node's that somebody else gives out, of whatever length: one of each enabled family and no
+    /// other, each a part of its network.
+    public func encloses(_ subnets: PerFamily<IPPrefix>) -> Bool {
+        AddressFamily.allCases.allSatisfy { family in
+            switch (families[family], subnets[family]) {
+            case (nil, nil): true
+            case (let rules?, let subnet?): rules.network.contains(subnet)
+            default: false
+            }
+        }
+    }
 }
 
 extension NetworkConfiguration.Family {

@@ -140,5 +140,11 @@ private struct Dice: RandomNumberGenerator {
         #expect(!v4.admits(PerFamily()))
         #expect(!v4.admits(PerFamily(v4: subnet, v6: IPPrefix("fd00::/64"))))
         #expect(!v4.admits(PerFamily(v4: IPPrefix("10.5.1.1/24"))))
+        for text in ["10.5.1.0/24", "10.5.1.128/25", "10.5.0.0/16"] {
+            #expect(v4.encloses(PerFamily(v4: IPPrefix(text))))
+        }
+        #expect(!v4.encloses(PerFamily(v4: IPPrefix("10.6.1.0/24"))))
+        #expect(!v4.encloses(PerFamily()))
+        #expect(!v4.encloses(PerFamily(v4: subnet, v6: IPPrefix("fd00::/64"))))
     }
 }

@@ -13,6 +13,11 @@ extension OverlayNode {
         converge(.plan)
     }
 
+    /// Whether subnets can be this node's in a network: those that Kubernetes gives need not be of the network's length.
+    func admits(_ subnets: PerFamily<IPPrefix>, _ configuration: NetworkConfiguration) -> Bool {
+        options.store.isKubernetes ? configuration.encloses(subnets) : configuration.admits(subnets)
+    }
+
     /// Notes what the store does not let this node do.
     func noteLimitations(_ texts: [String]) { complain(.limitations, texts) }
 

@@ -128,7 +128,7 @@ actor OverlayNode {
         complain(.configuration, [])
         guard configuration != pending ?? self.configuration else { return }
         log.info("the network is \(configuration.summary)")
-        if let own, self.configuration != nil, !configuration.admits(own.subnets) {
+        if let own, self.configuration != nil, !admits(own.subnets, configuration) {
             pending = configuration
             lookForUplink()
             tell()
@@ -164,7 +164,7 @@ actor OverlayNode {
         validUntil = held.validity.map { SystemClock.now / 1_000_000_000 + $0.components.seconds }
         isUnsaved = true
         memory = .read(nil)
-        let isMoved = pending.map { $0.admits(held.lease.subnets) } ?? false
+        let isMoved = pending.map { admits(held.lease.subnets, $0) } ?? false
         if let pending, isMoved { adopt(pending) }
         guard isMoved || held.lease != own else {
             tell()
