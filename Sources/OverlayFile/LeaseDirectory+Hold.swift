@@ -57,6 +57,7 @@ extension LeaseDirectory {
 
     /// Gives all leases of this node back.
     mutating func release() throws(OverlayError) {
+        guard mayHoldLeases else { return }
         try lookOrThrow(.thoroughly)
         for (key, entry) in entries where entry.file?.node == identity.node { try withdraw(key) }
         own = nil
@@ -114,6 +115,13 @@ extension LeaseDirectory {
     private mutating func lookOrThrow(_ scope: Scope = .all) throws(OverlayError) {
         look(scope)
         if let outage { throw outage }
+    }
+
+    /// Whether there may be leases, here or where the real directory is when it is not mounted.
+    ///
+    /// It has none yet where no node has taken one, or where this one has never been.
+    private var mayHoldLeases: Bool {
+        Directory.exists(subnetsPath) || !File.isRegular(configurationPath) && identity.hasUsed(options.directory)
     }
 
     /// Makes the folder of leases in a directory that holds a configuration: only there, as the directory may be the

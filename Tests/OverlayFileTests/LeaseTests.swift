@@ -101,6 +101,23 @@ internal import Testing
         #expect(await second.look() == SubnetSnapshot(own: Lease(key: other, 2), peers: []))
     }
 
+    @Test(arguments: [#"{"Network":"10.5.0.0/16"}"#, "{", nil])
+    func `where no lease was ever taken there is none to release`(configuration: String?) async throws {
+        let shared = try SharedDirectory(configuration)
+        let store = try shared.node("a")
+        _ = try? await store.networkConfiguration()
+        try await store.releaseLease()
+    }
+
+    @Test func `nothing is released where the directory that was used is not mounted`() async throws {
+        let shared = try SharedDirectory()
+        let store = try shared.node("a")
+        _ = try await store.networkConfiguration()
+        try File.remove("\(shared.path)/config.json")
+        let error = await #expect(throws: OverlayError.self) { try await store.releaseLease() }
+        #expect(error?.code == .storeUnavailable)
+    }
+
     @Test func `entries made by hand and files with other names are left alone`() async throws {
         let shared = try SharedDirectory(#"{"Network":"10.5.0.0/24"}"#)
         // One of three subnets is reserved.
