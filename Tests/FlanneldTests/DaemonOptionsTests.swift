@@ -103,6 +103,7 @@ import Testing
         ("--public-ipv6=192.0.2.1", "2001:db8::1"), ("--iface-can-reach=gateway", "iface-can-reach"),
         ("--subnet-file=subnet.env", "absolute"), ("--etcd-endpoints=127.0.0.1:2379", "http://HOST:PORT"),
         ("--etcd-certfile=/etc/etcd.crt", "belong together"), ("--no-such-flag", "no-such-flag"),
+        ("--no-such-flag", "flanneld --help"), ("word", "flanneld --help"),
         ("--iface", "--iface needs a value"), ("--log-format=xml", "text or json"), ("--state-dir=here", "absolute"),
         ("--lease-ttl=3", "from 4 to"), ("--lease-ttl=31536001", "from 4 to"), ("--lease-ttl=day", "lease-ttl"),
         ("--iface-regex=[", "--iface-regex \"[\""), ("--iface-regex=[", "write ^eth"),

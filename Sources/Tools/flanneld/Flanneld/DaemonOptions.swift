@@ -95,7 +95,9 @@ public struct DaemonOptions: Hashable, Sendable {
             flags = try DaemonFlags.parse(spelling)
         } catch let failure as FlagSpelling.Failure {
             throw OverlayError(.option, failure.description)
-        } catch { throw OverlayError(.option, DaemonFlags.message(for: error)) }
+        } catch {
+            throw OverlayError(.option, DaemonFlags.message(for: error), advice: "flanneld --help lists all flags")
+        }
         try self.init(flags, environment, isEtcdGiven: Self.namesEtcd(arguments, environment))
     }
 

@@ -69,7 +69,8 @@ public enum FlanneldCommand {
 
     private static var version: String { "flanneld \(Release.version) of swift-cni" }
 
-    private static var help: String {
+    /// What `--help` prints.
+    static var help: String {
         """
         flanneld: the containers of all nodes reach each other.
 
@@ -80,13 +81,20 @@ public enum FlanneldCommand {
                                            put plugins where the runtime looks for them
                flanneld uninstall-cni [--cni-bin-dir DIRECTORY] [--wait]
                                            take them away, and put back what was there before; then stay until a signal
+               flanneld --version
 
         Each flag can be given in the environment: --ip-masq as FLANNELD_IP_MASQ=true. With --kube-subnet-mgr, NODE_NAME, or
         POD_NAME and POD_NAMESPACE, say which node this is; EVENT_QUEUE_DEPTH and CONT_WHEN_CACHE_NOT_READY are without
         effect.
 
-        \(DaemonFlags.helpMessage(columns: 100))
+        \(flags)
         """
+    }
+
+    /// The flags, without the parser's own line of usage, which is about a type of ours.
+    private static var flags: String {
+        let text = DaemonFlags.helpMessage(columns: 100)
+        return text.firstRange(of: "OPTIONS:").map { String(text[$0.lowerBound...]) } ?? text
     }
 
     private static func run(_ options: DaemonOptions) async throws(OverlayError) {
