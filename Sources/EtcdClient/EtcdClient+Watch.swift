@@ -1,6 +1,7 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
 internal import AsyncHTTPClient
+internal import HTTPTransport
 internal import JSON
 internal import NIOHTTP1
 
@@ -30,7 +31,7 @@ extension EtcdClient {
         // Without it a member that has lost its cluster would be silent for ever.
         var headers = HTTPHeaders([("Grpc-Metadata-hasleader", "true"), ("content-type", "application/json")])
         if let token { headers.add(name: "authorization", value: token) }
-        let inbox = WatchInbox(endpoint: endpoint)
+        let inbox = ResponseInbox(endpoint: endpoint)
         do {
             let request = try HTTPClient.Request(
                 url: "\(endpoint)/v3/watch",

@@ -5,7 +5,6 @@ internal import HTTPTransport
 internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
-internal import NIOSSL
 internal import Synchronization
 
 /// A client of one etcd cluster, version 3.4 or later, through the JSON gateway that each member has.
@@ -26,15 +25,11 @@ public final class EtcdClient: Sendable {
     private struct State {
         var preferred = 0
         var token = Token.unknown
-        /// Nil until certificates can be used, and in the end.
-        var transport: Transport?
-        var isShutDown = false
-        /// Closes what was used before.
-        var retirement: Task<Void, Never>?
     }
 
     let options: EtcdClientOptions
-    private let state: Mutex<State>
+    private let connections: Connections
+    private let state = Mutex(State())
 
     /// Nothing is sent or read yet: certificates may come later than their user.
     ///
@@ -56,65 +51,28 @@ public final class EtcdClient: Sendable {
         guard (options.certificateFile == nil) == (options.privateKeyFile == nil) else {
             throw EtcdError(.configuration, "a certificate and its private key belong together; only one is given")
         }
-        state = Mutex(State())
+        let (tls, limits) = (options.tls, (options.connectLimit, options.livenessLimit))
+        connections = Connections { () throws(TransportFailure) in
+            try HTTPClient.Configuration.transport(tls: tls, connectLimit: limits.0, livenessLimit: limits.1)
+        }
         self.options = options
     }
 
     /// Closes all connections; requests and watches that are under way fail.
-    public func shutdown() async {
-        let (transport, retirement) = state.withLock { state in
-            state.isShutDown = true
-            return (state.transport.take(), state.retirement)
-        }
-        await transport?.close()
-        await retirement?.value
-    }
+    public func shutdown() async { await connections.shutdown() }
 
     /// Gives up all connections: what is under way fails, and what follows makes new ones.
     ///
     /// Connections from an address that this host has no longer lead nowhere, but do not end by themselves.
-    public func reconnect() {
-        guard let former = state.withLock({ $0.transport?.security }) else { return }
-        use((try? options.makeTLSConfiguration()) ?? former)
-    }
+    public func reconnect() { connections.renew() }
 
     /// What requests are sent with.
     ///
     /// - Throws: `certificates` when there are none yet that can be used.
     var http: HTTPClient {
         get throws(EtcdError) {
-            try state.withLock { (state) throws(EtcdError) in
-                if let transport = state.transport { return transport.http }
-                if state.isShutDown { throw EtcdError(.unreachable, "the client was shut down") }
-                let transport = Transport(try options.makeTLSConfiguration(), options)
-                state.transport = transport
-                return transport.http
-            }
+            do { return try connections.http } catch { throw EtcdError(error) }
         }
-    }
-
-    /// Makes new connections from here on, in place of those that there are.
-    private func use(_ security: TLSConfiguration) {
-        state.withLock { state in
-            guard let former = state.transport else { return }
-            let retirement = state.retirement
-            state.transport = Transport(security, options)
-            state.retirement = Task {
-                await former.close()
-                await retirement?.value
-            }
-        }
-    }
-
-    /// Takes certificates and key from their files again.
-    ///
-    /// - Returns: Whether they are others now.
-    private func rereadCertificates() -> Bool {
-        guard let configuration = try? options.makeTLSConfiguration(),
-            let former = state.withLock({ $0.transport?.security }), !configuration.bestEffortEquals(former)
-        else { return false }
-        use(configuration)
-        return true
     }
 
     /// Tries something with one member after the other until one answers, and returns what it said.
@@ -125,7 +83,7 @@ public final class EtcdClient: Sendable {
     ) async throws(EtcdError) -> Result {
         do throws(EtcdError) { return try await tryingEndpoints(body) } catch {
             // Certificates end, and are replaced before they do.
-            guard error.isAboutReachingMembers, !Task.isCancelled, rereadCertificates() else { throw error }
+            guard error.isAboutReachingMembers, !Task.isCancelled, connections.rereadCertificates() else { throw error }
         }
         return try await tryingEndpoints(body)
     }

@@ -28,6 +28,8 @@ public struct EtcdClientOptions: Sendable {
     public var user: User?
     /// How long a connection to one member may take.
     public var connectLimit = Duration.seconds(2)
+    /// How long a member's kernel may be silent on a connection before it counts as gone.
+    public var livenessLimit = Duration.seconds(20)
     /// How long one member may take to answer before the next one is asked.
     public var requestLimit = Duration.seconds(5)
     /// How many keys one answer may hold; more are asked for one answer after the other.

@@ -3,6 +3,7 @@
 internal import AsyncHTTPClient
 internal import HTTPTransport
 internal import JSON
+internal import NIOHTTP1
 internal import Synchronization
 
 /// What a watch tells at once: all events that have arrived since the last time.
@@ -19,20 +20,23 @@ public struct EtcdWatchResponse: Hashable, Sendable {
 /// keeps a picture of the keys knows whether to watch again from the next revision, or to read them all.
 public final class EtcdWatch: Sendable {
     private struct State {
+        /// The beginning of a line whose end has not come.
         var rest: [UInt8] = []
+        /// What came along with the first message.
+        var early: ResponseInbox.Contents?
         var revision: Int64
         var failure: EtcdError?
     }
 
     private let endpoint: String
     private let silenceLimit: Duration
-    private let inbox: WatchInbox
+    private let inbox: ResponseInbox
     private let task: HTTPClient.Task<Void>
     private let forgetToken: @Sendable () -> Void
     private let state: Mutex<State>
 
     init(
-        _ inbox: WatchInbox,
+        _ inbox: ResponseInbox,
         _ task: HTTPClient.Task<Void>,
         endpoint: String,
         from revision: Int64,
@@ -56,7 +60,7 @@ public final class EtcdWatch: Sendable {
     public func next() async throws(EtcdError) -> EtcdWatchResponse? {
         while true {
             if let failure = state.withLock({ $0.failure }) { throw failure }
-            guard let contents = await inbox.take(within: silenceLimit) else {
+            guard let contents = await nextContents() else {
                 if Task.isCancelled { return nil }
                 throw EtcdError(.unreachable, "\(endpoint): nothing came for \(silenceLimit.components.seconds) s")
             }
@@ -74,36 +78,52 @@ public final class EtcdWatch: Sendable {
     ///
     /// - Returns: False when the token was not accepted.
     func open(within limit: Duration) async throws(EtcdError) -> Bool {
-        guard let contents = await inbox.take(within: limit) else {
-            throw EtcdError(.unreachable, "\(endpoint): no watch within \(limit.components.seconds) s")
-        }
-        if let status = contents.status, status != 200 {
-            let answer = GatewayAnswer(endpoint: endpoint, status: status, body: contents.bytes)
-            if answer.wantsToken { return false }
-            _ = try answer.document()
-        }
-        var lines = state.withLock { $0.rest.takeLines(appending: contents.bytes) }[...]
-        guard let line = lines.popFirst() else {
-            if let end = contents.end { throw end }
+        var refusal: [UInt8] = []
+        while true {
+            guard let contents = await inbox.take(within: limit) else {
+                throw EtcdError(.unreachable, "\(endpoint): no watch within \(limit.components.seconds) s")
+            }
+            if let end = failure(ending: contents), contents.bytes.isEmpty, refusal.isEmpty { throw end }
+            if let status = contents.head?.status.code, status != 200 {
+                refusal += contents.bytes
+                guard contents.isComplete || contents.end != nil else { continue }
+                let answer = GatewayAnswer(endpoint: endpoint, status: status, body: refusal)
+                if answer.wantsToken { return false }
+                _ = try answer.document()
+            }
+            var lines = state.withLock { $0.rest.takeLines(appending: contents.bytes) }[...]
             // The first message is short; one that comes in parts is waited for like one that does not come.
-            return try await open(within: limit)
+            guard let line = lines.popFirst() else { continue }
+            let message = try Self.parse(line, from: endpoint)
+            if Self.failure(in: message)?.isAboutToken == true { return false }
+            _ = try interpret(message)
+            let revision = try message.wireMember("result")?.wireRevision() ?? 0
+            guard revision >= state.withLock({ $0.revision }) else {
+                throw EtcdError(
+                    .compacted,
+                    "\(endpoint): the store is younger than what was read of it: it was replaced"
+                )
+            }
+            var early = contents
+            early.bytes = lines.flatMap { $0 + [UInt8(ascii: "\n")] } + state.withLock { $0.rest.takeAll() }
+            state.withLock { $0.early = early }
+            return true
         }
-        let message = try Self.parse(line, from: endpoint)
-        if Self.failure(in: message)?.isAboutToken == true { return false }
-        _ = try interpret(message)
-        let revision = try message.wireMember("result")?.wireRevision() ?? 0
-        guard revision >= state.withLock({ $0.revision }) else {
-            throw EtcdError(.compacted, "\(endpoint): the store is younger than what was read of it: it was replaced")
-        }
-        // What came along with the first message is told with what follows.
-        var rest = contents
-        rest.bytes = lines.flatMap { $0 + [UInt8(ascii: "\n")] } + state.withLock { $0.rest.takeAll() }
-        inbox.giveBack(rest)
-        return true
+    }
+
+    private func nextContents() async -> ResponseInbox.Contents? {
+        if let early = state.withLock({ $0.early.take() }) { return early }
+        return await inbox.take(within: silenceLimit)
+    }
+
+    /// How the answer ended; nil while it goes on.
+    private func failure(ending contents: ResponseInbox.Contents) -> EtcdError? {
+        if let end = contents.end { return EtcdError(end) }
+        return contents.isComplete ? EtcdError(.unreachable, "\(endpoint): the watch ended") : nil
     }
 
     /// Takes in what has arrived; events before a failure are told before it.
-    private func absorb(_ contents: WatchInbox.Contents) -> [EtcdEvent] {
+    private func absorb(_ contents: ResponseInbox.Contents) -> [EtcdEvent] {
         state.withLock { state in
             var events: [EtcdEvent] = []
             do throws(EtcdError) {
@@ -111,10 +131,11 @@ public final class EtcdWatch: Sendable {
                     events += try interpret(try Self.parse(line, from: endpoint))
                 }
                 // The last message of an answer may have no line end.
-                if contents.end != nil, !state.rest.isEmpty {
+                let end = failure(ending: contents)
+                if end != nil, !state.rest.isEmpty {
                     events += try interpret(try Self.parse(state.rest[...], from: endpoint))
                 }
-                state.failure = contents.end
+                state.failure = end
             } catch { state.failure = error }
             if let last = events.last { state.revision = last.revision }
             return events

@@ -22,6 +22,8 @@ public final class ResponseInbox: HTTPClientResponseDelegate {
         public var isWoken = false
         /// Whether the answer came to its regular end.
         public var isComplete = false
+        /// When something of the answer arrived last, or the wait for it began.
+        fileprivate var lastArrival = ContinuousClock.now
 
         fileprivate var isNews = false
     }
@@ -51,7 +53,8 @@ public final class ResponseInbox: HTTPClientResponseDelegate {
 
     /// Takes what has arrived, and waits when there is nothing.
     ///
-    /// - Returns: Nil when nothing came within the limit, or the task was cancelled.
+    /// - Parameter limit: How long the answer may be silent; to be woken does not count as an answer.
+    /// - Returns: Nil when it was, or when the task was cancelled.
     public func take(within limit: Duration) async -> Contents? {
         while true {
             let (taken, suspended) = state.withLock { state in
@@ -64,21 +67,21 @@ public final class ResponseInbox: HTTPClientResponseDelegate {
             }
             suspended?.succeed()
             if taken.isNews { return taken }
-            guard await isSignalled(within: limit) else { return nil }
+            guard await isSignalled(until: taken.lastArrival + limit) else { return nil }
         }
     }
 
     /// Makes one ``take(within:)`` return, now or later, whatever has come.
     public func wake() { change { $0.isWoken = true } }
 
-    private func isSignalled(within limit: Duration) async -> Bool {
+    private func isSignalled(until end: ContinuousClock.Instant) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask { [signals] in
                 for await _ in signals { return true }
                 return false
             }
             group.addTask {
-                try? await Task.sleep(for: limit)
+                try? await Task.sleep(until: end, clock: .continuous)
                 return false
             }
             let first = await group.next() ?? false
@@ -97,7 +100,10 @@ public final class ResponseInbox: HTTPClientResponseDelegate {
 
     /// Notes the head.
     public func didReceiveHead(task: HTTPClient.Task<Void>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
-        change { $0.head = head }
+        change {
+            $0.head = head
+            $0.lastArrival = .now
+        }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 
@@ -105,6 +111,7 @@ public final class ResponseInbox: HTTPClientResponseDelegate {
     public func didReceiveBodyPart(task: HTTPClient.Task<Void>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         let suspension = state.withLock { state -> EventLoopPromise<Void>? in
             state.contents.bytes += buffer.readableBytesView
+            state.contents.lastArrival = .now
             state.contents.isNews = true
             if state.contents.bytes.count > limit {
                 state.suspended = state.suspended ?? task.eventLoop.makePromise()

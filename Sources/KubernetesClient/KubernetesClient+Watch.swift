@@ -22,6 +22,7 @@ extension KubernetesClient {
         let query =
             "allowWatchBookmarks=true&resourceVersion=\(version.percentEncoded)&timeoutSeconds=\(seconds)&watch=1"
         let headers = try headers()
+        let http = try http
         let inbox = ResponseInbox(endpoint: options.server)
         let watch: NodeWatch
         do {

@@ -53,18 +53,17 @@ public final class KubernetesClient: Sendable {
         base = serverName.map(server.text(withHost:)) ?? options.server
         hostHeader = serverName.map { _ in server.authority }
         let (tls, limits) = (options.tls, (options.connectLimit, options.livenessLimit))
-        do throws(TransportFailure) {
-            connections = try Connections { () throws(TransportFailure) in
-                var configuration = try HTTPClient.Configuration.transport(
-                    tls: tls,
-                    connectLimit: limits.0,
-                    livenessLimit: limits.1
-                )
-                if let serverName { configuration.dnsOverride = [serverName: server.host] }
-                return configuration
-            }
-        } catch { throw KubernetesError(error) }
+        connections = Connections { () throws(TransportFailure) in
+            var configuration = try HTTPClient.Configuration.transport(
+                tls: tls,
+                connectLimit: limits.0,
+                livenessLimit: limits.1
+            )
+            if let serverName { configuration.dnsOverride = [serverName: server.host] }
+            return configuration
+        }
         self.options = options
+        _ = try http
     }
 
     /// Closes all connections; requests and watches that are under way fail.
@@ -76,7 +75,11 @@ public final class KubernetesClient: Sendable {
     public func reconnect() { connections.renew() }
 
     /// What requests are sent with.
-    var http: HTTPClient { connections.http }
+    var http: HTTPClient {
+        get throws(KubernetesError) {
+            do { return try connections.http } catch { throw KubernetesError(error) }
+        }
+    }
 
     /// Sends a request until the server is not too busy for it.
     func send(_ request: Request) async throws(KubernetesError) -> Answer {
@@ -120,10 +123,11 @@ public final class KubernetesClient: Sendable {
         }
         let endpoint = options.server
         let limit = options.requestLimit
+        let http = try http
         let answer = try await within(
             limit,
             orThrow: KubernetesError(.unreachable, "\(endpoint): no answer within \(limit.components.seconds) s")
-        ) { [http, message] () async throws(KubernetesError) in
+        ) { [message] () async throws(KubernetesError) in
             do {
                 let response = try await http.execute(message, deadline: .distantFuture)
                 let body = try await response.body.collect(upTo: 64 << 20)
