@@ -44,7 +44,7 @@ extension EtcdError {
         let code: Code =
             switch failure.code {
             case .configuration: .certificates
-            case .unreachable: .unreachable
+            case .unreachable, .closed: .unreachable
             case .refused: .refused
             }
         self.init(code, failure.message)

@@ -14,6 +14,8 @@ public struct TransportFailure: Error, Hashable, Sendable {
         case configuration
         /// Nobody answered, or the answer broke off.
         case unreachable
+        /// The connection was closed before anything came; one that was kept from before may have been closed meanwhile.
+        case closed
         /// One side does not trust the other.
         case refused
     }
@@ -58,7 +60,7 @@ public struct TransportFailure: Error, Hashable, Sendable {
     private init(closed endpoint: String) {
         let advice =
             endpoint.hasPrefix("https:") ? "does it want a client certificate, or no TLS?" : "does it want https?"
-        self.init(.unreachable, "\(endpoint): the connection was closed without an answer; \(advice)")
+        self.init(.closed, "\(endpoint): the connection was closed without an answer; \(advice)")
     }
 
     /// A failure of TLS, told from what its library says, which has no codes for it.

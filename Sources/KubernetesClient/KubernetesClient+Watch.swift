@@ -11,7 +11,7 @@ extension KubernetesClient {
     /// - Throws: `expired` when that version is not kept any more: the nodes must be read anew.
     public func watchNodes(from version: String) async throws(KubernetesError) -> NodeWatch {
         do throws(KubernetesError) { return try await openWatch(from: version) } catch {
-            guard rereadCertificates(after: error) else { throw error }
+            guard rereadCertificates(after: error) || error.wasClosed else { throw error }
         }
         return try await openWatch(from: version)
     }

@@ -83,9 +83,15 @@ public final class KubernetesClient: Sendable {
 
     /// Sends a request until the server is not too busy for it.
     func send(_ request: Request) async throws(KubernetesError) -> Answer {
+        var wasClosed = request.method == .POST
         for _ in 1..<Self.attempts {
             do throws(KubernetesError) { return try await sendOnce(request) } catch {
                 if rereadCertificates(after: error) { continue }
+                // What makes something anew may have been heard; what changes something may be said twice.
+                if error.wasClosed, !wasClosed {
+                    wasClosed = true
+                    continue
+                }
                 guard error.code == .unavailable, let delay = error.retryAfter, delay <= options.patience,
                     !Task.isCancelled
                 else { throw error }

@@ -36,6 +36,8 @@ public struct KubernetesError: Error, Hashable, Sendable {
     public let message: String
     /// How long the server wants to be left alone.
     public let retryAfter: Duration?
+    /// Whether a new connection may do at once what this one did not: servers close those that are idle.
+    private(set) var wasClosed = false
 
     /// Creates an error.
     public init(_ code: Code, _ message: String, retryAfter: Duration? = nil) {
@@ -49,10 +51,11 @@ public struct KubernetesError: Error, Hashable, Sendable {
         let code: Code =
             switch failure.code {
             case .configuration: .configuration
-            case .unreachable: .unreachable
+            case .unreachable, .closed: .unreachable
             case .refused: .refused
             }
         self.init(code, failure.message)
+        wasClosed = failure.code == .closed
     }
 
     /// What a server says that did not do what was asked.

@@ -108,6 +108,7 @@ internal import Testing
                 .foreign(503),
                 .silence,
                 .close,
+                .close,
                 .errorEvent(500, reason: "InternalError"),
                 into: .watch
             )
