@@ -403,7 +403,7 @@ let package = Package(
         tests(
             "FlanneldTests",
             [
-                "Flanneld", "IPAddresses", "KubernetesClient", "LinuxSystem", "LinuxTesting", "Overlay",
+                "Flanneld", "IPAddresses", "JSON", "KubernetesClient", "LinuxSystem", "LinuxTesting", "Overlay",
                 "OverlayKubernetes",
             ]
         ),

@@ -1,11 +1,13 @@
 // swift-cni, SPDX-License-Identifier: Apache-2.0
 
+import JSON
 import LinuxSystem
+import Overlay
 import Testing
 
 @testable import Flanneld
 
-/// What people read about flags, variables and metrics is what there is, and all of it.
+/// What people read about flags, variables, keys and metrics is what there is, and all of it.
 @Suite struct `Documented names` {
     private let flags = DaemonFlags.spelling.valued.union(DaemonFlags.spelling.boolean)
 
@@ -81,6 +83,17 @@ import Testing
         for match in try text(path).matches(of: /FLANNELD_([A-Z0-9_]+)/) {
             #expect(variables.contains(String(match.1)), "\(match.0)")
         }
+    }
+
+    @Test func `the README's table has all keys of a network's configuration`() throws {
+        let text = #"{"Network":"10.5.0.0/16","EnableIPv6":true,"IPv6Network":"fd00::/48"}"#
+        let document = String(decoding: try NetworkConfiguration(parsing: text.utf8).json.text(), as: UTF8.self)
+        let known = Set(document.matches(of: /"(\w+)":/).map { String($0.1) })
+        let rows = try section("### flanneld", of: readme).split(separator: "\n").drop { !$0.hasPrefix("| key |") }
+        let named = rows.prefix { $0.hasPrefix("|") }.flatMap { line in
+            line.split(separator: "|")[0].matches(of: /`(?:Backend\.)?(\w+)`/).map { String($0.1) }
+        }
+        #expect(named.sorted() == known.subtracting(["Backend"]).sorted())
     }
 
     @Test func `the guide's table has all metrics, each with its type`() throws {
