@@ -45,7 +45,9 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
                 await node.tell()
             } catch { await node.noteLeaseProblem(error) }
             await node.noteLimitations(store.limitations)
-            await bell.wait(atMost: delay)
+            // Somewhere in a large cluster something changes all the time: that must not have it asked for at once each time.
+            try? await Task.sleep(for: delay / 5)
+            await bell.wait(atMost: delay * 4 / 5)
             delay = min(delay * 2, Self.longest)
         }
     }
