@@ -39,8 +39,8 @@ public enum FlanneldCommand {
                 exit(try await StatusCommand(options, isJSON: isJSON).run() ? 0 : 1)
             case .cleanup:
                 try await CleanupCommand(try DaemonOptions(arguments, environment: ProcessEnvironment.entries)).run()
-            case .installPlugins: try InstallCommand(arguments).install()
-            case .uninstallPlugins: try await InstallCommand(arguments).uninstall()
+            case .installPlugins: try InstallCommand.install(arguments)
+            case .uninstallPlugins: try await InstallCommand.uninstall(arguments)
             case .run: try await run(try DaemonOptions(arguments, environment: ProcessEnvironment.entries))
             }
             exit(0)
