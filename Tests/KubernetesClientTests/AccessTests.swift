@@ -124,6 +124,10 @@ internal import Testing
         #expect(try await read(.file(certificate), .file(key)) == 1)
         let texts = try [certificate, key].map { ClientTLS.PEM.text(try File.contents(of: $0), name: "users[0]") }
         #expect(try await read(texts[0], texts[1]) == 1)
+        // As a kubelet has it.
+        let both = files.appending("client.pem")
+        try File.replace(both, with: try File.contents(of: certificate) + File.contents(of: key))
+        #expect(try await read(.file(both), .file(both)) == 1)
         let none = await #expect(throws: KubernetesError.self) { _ = try await read(nil, nil) }
         #expect(none?.message.contains("client certificate") == true, "\(none as Any)")
         let impostor = await #expect(throws: KubernetesError.self) {
