@@ -6,7 +6,7 @@ public struct Node: Hashable, Sendable {
     public var name: String
     /// What tells it from an earlier node of the same name.
     public var uid: String
-    /// When it was changed last; of no meaning beyond being equal or not.
+    /// When it was changed last, as far as one store goes.
     public var resourceVersion: String
     /// Its annotations with the prefix of ``KubernetesClientOptions/annotationPrefix``, by what follows that.
     public var annotations: [String: String]
@@ -38,10 +38,10 @@ public struct Node: Hashable, Sendable {
 
     /// Whether all that is kept of two states of a node is the same, the version apart.
     ///
-    /// Each kubelet writes its node every few minutes at least, and almost never does that matter to anyone here.
+    /// Each kubelet writes its node every few minutes at least, and almost never does that matter to anyone here. Versions that
+    /// are equal prove nothing: a store that was restored from a backup gives the same ones out again.
     public func says(sameAs other: Node) -> Bool {
-        if resourceVersion == other.resourceVersion, !resourceVersion.isEmpty, uid == other.uid { return true }
-        return uid == other.uid && name == other.name && podCIDRs == other.podCIDRs
+        uid == other.uid && name == other.name && podCIDRs == other.podCIDRs
             && annotations == other.annotations && internalAddresses == other.internalAddresses
             && networkUnavailable == other.networkUnavailable
     }

@@ -41,6 +41,12 @@ internal import Testing
                 last = node
             }
             #expect(last.says(sameAs: last))
+            // A store that was restored comes to the same version with something else.
+            server.restore(at: server.version - 1)
+            server.patch("node-1", with: ["spec": ["podCIDRs": ["10.0.8.0/24"]]])
+            let node = try #require(try await client.node(named: "node-1"))
+            #expect(node.resourceVersion == last.resourceVersion)
+            #expect(!node.says(sameAs: last))
         }
     }
 
