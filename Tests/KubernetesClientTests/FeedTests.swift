@@ -235,7 +235,6 @@ internal import Testing
             server.delete("a")
             server.put(NodeDocument.make("c"))
             try await expect("b", "c", in: picture)
-            #expect(picture.outages == [])
         }
     }
 }
