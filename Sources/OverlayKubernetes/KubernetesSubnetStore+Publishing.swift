@@ -84,7 +84,7 @@ extension KubernetesSubnetStore {
         // Nothing was published, and what that waited for may be there.
         guard let published else { return (try? node.subnets())?.families.isEmpty == false }
         // What cannot be read is another wish, too: whoever wrote it is to be told.
-        return needsClearing(node) || published.overwrites != Self.overwrites(of: node)
+        return needsClearing(node) || isFamilyNew(node) || published.overwrites != Self.overwrites(of: node)
             || hints.map { $0 != (try? node.hints()) } ?? false
     }
 

@@ -56,9 +56,11 @@ extension KubernetesSubnetStore {
         return report
     }
 
-    /// Events, where the cluster lets this node make none.
+    /// Families that the node has no subnet of, and events, where the cluster lets it make none.
     public var limitations: [String] {
-        guard state.withLock({ $0.isReportingForbidden }) else { return [] }
-        return ["makes no events about this node; the ClusterRole forbids it (events: create, patch)"]
+        guard state.withLock({ $0.isReportingForbidden }) else { return missingFamilyTexts }
+        return missingFamilyTexts + [
+            "makes no events about this node; the ClusterRole forbids it (events: create, patch)"
+        ]
     }
 }

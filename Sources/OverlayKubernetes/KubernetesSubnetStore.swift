@@ -35,6 +35,8 @@ public final class KubernetesSubnetStore: SubnetStore {
         /// What was reported, by the reasons.
         var reports: [String: Reported] = [:]
         var isReportingForbidden = false
+        /// The network's families that this node has no subnet of; nil until the API has told its subnets.
+        var missingFamilies: [AddressFamily]?
         var followers: [FollowerReference] = []
     }
 
@@ -83,26 +85,6 @@ public final class KubernetesSubnetStore: SubnetStore {
 
     /// Gives up all connections, which may be from an address that this node has no longer.
     public func reconnect() { client.reconnect() }
-
-    /// Reads the file with the network's configuration, which a ConfigMap brings to each node.
-    public func networkConfiguration() async throws(OverlayError) -> NetworkConfiguration {
-        let path = options.networkConfigurationFile
-        let contents: [UInt8]?
-        do throws(SystemCallError) { contents = try File.contentsIfPresent(of: path, limit: 1 << 20) } catch {
-            throw OverlayError(.localFile, error, advice: "the network's configuration is there")
-        }
-        guard let contents else {
-            throw OverlayError(
-                .notConfigured,
-                "\(path) is missing",
-                advice:
-                    "is the ConfigMap with net-conf.json mounted there, or is the file elsewhere (--net-config-path)?"
-            )
-        }
-        do throws(OverlayError) { return try NetworkConfiguration(parsing: contents) } catch {
-            throw OverlayError(error.code, "\(path): \(error.message)", advice: error.advice)
-        }
-    }
 
     /// Publishes how the node is reached, once the cluster has given it its subnets; see `SubnetStore`.
     ///

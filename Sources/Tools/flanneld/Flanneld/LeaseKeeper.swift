@@ -38,6 +38,7 @@ struct LeaseKeeper<Store: SubnetStore>: Sendable {
                     )
                     await node.use(held, for: description)
                     delay = Self.shortest
+                    await node.noteLimitations(store.limitations)
                     await bell.wait(atMost: held.renewal)
                     continue
                 }
