@@ -94,8 +94,6 @@ struct PodTests {
             try node.cleanUp()
         }
         for (node, before) in zip(cluster.nodes, before) {
-            // What belongs to plugins, which keep it for the next container.
-            try node.host.shell("ip link delete cni0; nft delete table inet cni_portmap")
             try node.host.expectNothingLeft(since: before, Self.directories, "node \(node.number)")
         }
         try cluster.expectGoodManners()

@@ -7,7 +7,8 @@ internal import Overlay
 internal import OverlayFile
 internal import RouteNetlink
 
-/// `flanneld cleanup`: removes all that the daemon has made on this node, so that nothing of the overlay is left.
+/// `flanneld cleanup`: removes all that the daemon has made on this node, and what plugins keep for the overlay's next
+/// container, so that nothing of the overlay is left.
 ///
 /// It goes by what the daemon wrote down, and can be repeated: what is gone already is no error.
 struct CleanupCommand: Sendable {
@@ -71,6 +72,15 @@ struct CleanupCommand: Sendable {
             say("removed \(routes.count) routes")
         }
         if try !TrafficRuleKeeper.open().remove().isUnchanged { say("removed the traffic rules") }
+        let remains = try PluginRemains.open()
+        for (name, isRemoved) in try remains.removeBridges(of: made.networks) {
+            say(
+                isRemoved
+                    ? "removed bridge \(name)"
+                    : "left bridge \(name), as containers are on it; when they are gone: ip link delete \(name)"
+            )
+        }
+        for table in try remains.removeTables() { say("removed the empty table \(table)") }
     }
 
     private func remove(_ paths: [String]) throws(OverlayError) {
