@@ -17,8 +17,8 @@ extension EndToEnd {
         /// How many times slower an ADD may be in the end.
         ///
         /// The kernel walks through all verdict maps of a table when an element comes to one of them, 0.1 µs an element and
-        /// hook; a container with addresses of both families has twice as many. The short form runs beside other tests on the
-        /// same processors: it is there to fail on anything worse.
+        /// hook; a container with addresses of both families has twice as many. The short form has a tenth of the containers:
+        /// it is there to fail on anything worse.
         private static func limit(_ families: [AddressFamily]) -> Double {
             if !BuiltProducts.runsLong { return 2 }
             return families.count == 1 ? 1.3 : 1.5
